@@ -1,0 +1,206 @@
+//! Code lists: CPV, countries, languages, NUTS, currencies, eForms codes. Lookup only; no judgement.
+//!
+//! The lists are files in `index/codes/`, shipped inside the binary.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use jiff::tz::TimeZone;
+
+use crate::definitions::shipped_file;
+
+/// One country.
+#[derive(Debug)]
+pub struct Country {
+    /// ISO 3166-1 alpha-3.
+    pub iso3: String,
+    /// ISO 3166-1 alpha-2 (`GR`, `GB`).
+    pub iso2: String,
+    /// First letters of its NUTS codes (`EL`), if any.
+    pub nuts: String,
+    /// IANA zone of the capital; empty where we have none.
+    pub zone: String,
+    /// English name.
+    pub name: String,
+}
+
+fn rows(name: &str) -> Vec<Vec<String>> {
+    let text = shipped_file(name);
+    text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+fn column(row: &[String], at: usize) -> String {
+    row.get(at).cloned().unwrap_or_default()
+}
+
+static COUNTRIES: LazyLock<Vec<Country>> = LazyLock::new(|| {
+    rows("codes/country.tsv")
+        .iter()
+        .map(|row| Country {
+            iso3: column(row, 0),
+            iso2: column(row, 1),
+            nuts: column(row, 2),
+            zone: column(row, 4),
+            name: column(row, 5),
+        })
+        .collect()
+});
+static COUNTRY_BY_CODE: LazyLock<HashMap<&'static str, &'static Country>> = LazyLock::new(|| {
+    let mut map = HashMap::new();
+    for country in COUNTRIES.iter() {
+        map.insert(country.iso3.as_str(), country);
+        map.insert(country.iso2.as_str(), country);
+    }
+    map.remove("");
+    map
+});
+static LANGUAGES: LazyLock<HashMap<String, String>> =
+    LazyLock::new(|| rows("codes/language.tsv").iter().map(|row| (column(row, 0), column(row, 1))).collect());
+static EU_LANGUAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut list: Vec<String> =
+        rows("codes/language.tsv").iter().filter(|row| column(row, 2) == "1").map(|row| column(row, 1)).collect();
+    list.sort();
+    list
+});
+static CPV: LazyLock<Vec<(u32, String)>> = LazyLock::new(|| {
+    let mut list: Vec<(u32, String)> =
+        rows("codes/cpv.tsv").iter().filter_map(|row| Some((column(row, 0).parse().ok()?, column(row, 1)))).collect();
+    list.sort();
+    list
+});
+static CURRENCIES: LazyLock<HashSet<String>> =
+    LazyLock::new(|| rows("codes/currency.tsv").iter().map(|row| column(row, 0)).collect());
+static NUTS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| rows("codes/nuts.tsv").iter().map(|row| column(row, 0)).collect());
+static EFORMS: LazyLock<HashMap<String, HashSet<String>>> = LazyLock::new(|| {
+    let mut lists: HashMap<String, HashSet<String>> = HashMap::new();
+    for row in rows("codes/eforms.tsv") {
+        lists.entry(column(&row, 0)).or_default().insert(column(&row, 1));
+    }
+    lists
+});
+
+/// A country by ISO 3166-1 alpha-3 or alpha-2, upper case.
+pub fn country(code: &str) -> Option<&'static Country> {
+    COUNTRY_BY_CODE.get(code).copied()
+}
+
+/// Every country, by alpha-3 code.
+pub fn countries() -> &'static [Country] {
+    &COUNTRIES
+}
+
+/// The zone for a buyer of this country (alpha-2); UTC where none is known.
+pub fn zone_of(country_iso2: Option<&str>) -> TimeZone {
+    country_iso2
+        .and_then(country)
+        .filter(|country| !country.zone.is_empty())
+        .and_then(|country| TimeZone::get(&country.zone).ok())
+        .unwrap_or(TimeZone::UTC)
+}
+
+/// ISO 639-1 of an ISO 639-3 code in any case, or of a two-letter code; `None` when it is in no list.
+pub fn language(code: &str) -> Option<&'static str> {
+    let upper = code.trim().to_ascii_uppercase();
+    if let Some(short) = LANGUAGES.get(&upper) {
+        return (!short.is_empty()).then_some(short.as_str());
+    }
+    let lower = upper.to_ascii_lowercase();
+    LANGUAGES.values().find(|short| **short == lower).map(String::as_str)
+}
+
+/// The 24 official EU languages, ISO 639-1, sorted.
+pub fn eu_languages() -> &'static [String] {
+    &EU_LANGUAGES
+}
+
+/// The 8 digits of a CPV code written as `NNNNNNNN` or `NNNNNNNN-N`; `None` for anything else.
+pub fn cpv_digits(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let digits = text.split_once('-').map_or(text, |(digits, check)| if check.len() == 1 { digits } else { text });
+    (digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
+}
+
+/// English label of a CPV code of 8 digits; `None` when the code is in no list.
+pub fn cpv_label(code: &str) -> Option<&'static str> {
+    let number: u32 = (code.len() == 8).then(|| code.parse().ok()).flatten()?;
+    let at = CPV.binary_search_by_key(&number, |(code, _)| *code).ok()?;
+    Some(CPV[at].1.as_str())
+}
+
+/// Whether any CPV code starts with these 2 to 8 digits.
+pub fn cpv_prefix_exists(prefix: &str) -> bool {
+    if !(2..=8).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let Ok(number) = prefix.parse::<u32>() else { return false };
+    let scale = 10u32.pow(8 - u32::try_from(prefix.len()).unwrap_or(8));
+    let first = CPV.partition_point(|(code, _)| *code < number * scale);
+    CPV.get(first).is_some_and(|(code, _)| code / scale == number)
+}
+
+/// Whether the currency is in the list.
+pub fn is_currency(code: &str) -> bool {
+    CURRENCIES.contains(code)
+}
+
+/// Whether the NUTS code is in the current list.
+pub fn is_nuts(code: &str) -> bool {
+    NUTS.contains(code)
+}
+
+/// Whether a code is in an eForms list (`procedure-type`, `buyer-legal-type` …).
+///
+/// # Panics
+/// When there is no such list, which is a mistake in the caller.
+pub fn in_eforms_list(list: &str, code: &str) -> bool {
+    EFORMS.get(list).expect("the list is shipped").contains(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn countries_are_iso_whatever_nuts_says() {
+        assert_eq!(country("GRC").map(|c| c.iso2.as_str()), Some("GR"));
+        assert_eq!(country("GR").map(|c| c.nuts.as_str()), Some("EL"));
+        assert_eq!(country("CPV").map(|c| c.name.as_str()), Some("Cabo Verde"));
+        assert!(country("").is_none());
+        assert!(country("UK").is_none());
+        assert_eq!(zone_of(Some("FI")).iana_name(), Some("Europe/Helsinki"));
+        for country in countries().iter().filter(|country| !country.zone.is_empty()) {
+            assert!(TimeZone::get(&country.zone).is_ok(), "{}", country.zone);
+        }
+    }
+
+    #[test]
+    fn languages_fold_to_two_letters() {
+        assert_eq!(language("DEU"), Some("de"));
+        assert_eq!(language("fra"), Some("fr"));
+        assert_eq!(language("MT"), Some("mt"));
+        assert_eq!(language("QQQ"), None);
+        assert_eq!(eu_languages().len(), 24);
+    }
+
+    #[test]
+    fn cpv_codes_with_and_without_check_digit() {
+        assert_eq!(cpv_digits(" 35613000-8 "), Some("35613000"));
+        assert_eq!(cpv_digits("35613000"), Some("35613000"));
+        assert_eq!(cpv_digits("3561300"), None);
+        assert_eq!(cpv_digits("35613000-88"), None);
+        assert_eq!(cpv_label("35613000"), Some("Unmanned aerial vehicles"));
+        assert!(cpv_prefix_exists("35613"));
+        assert!(cpv_prefix_exists("03"));
+        assert!(!cpv_prefix_exists("99"));
+        assert!(!cpv_prefix_exists("3"));
+    }
+
+    #[test]
+    fn eforms_lists_are_there() {
+        assert!(in_eforms_list("procedure-type", "open"));
+        assert!(!in_eforms_list("procedure-type", "opne"));
+        assert!(is_currency("EUR") && !is_currency("EURO"));
+        assert!(is_nuts("FR101") && !is_nuts("XX999"));
+    }
+}
