@@ -1,1 +1,532 @@
-//! (being written)
+//! The raw documents: an append-only log of everything that ever came in, addressed by content, replayable for ever.
+//!
+//! `archive/000001.pack`, `000002.pack` … hold records one after the other; a [`Position`] names the place
+//! between two records. The store follows the log and remembers the position it has applied, so a crash
+//! between the two is caught up by replaying. It knows nothing about what the documents mean.
+//!
+//! A record: magic, sizes, the SHA-256 of the bytes, the [`Origin`] as JSON, the bytes as one zstd frame, a
+//! CRC-32 over all of it. A torn tail (a crash during a write) fails the CRC and is cut off by the next writer.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use flate2::Crc;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::ids::RawId;
+use crate::raw::{Origin, RawDocument};
+
+const PACK_MAGIC: &[u8; 8] = b"TWPACK1\n";
+const RECORD_MAGIC: &[u8; 4] = b"TWR1";
+/// magic 4, meta length 4, stored length 8, body length 8, SHA-256 32
+const HEADER: usize = 56;
+const CRC: u64 = 4;
+/// A pack is closed once it is larger than this, so that the tail check at start-up stays cheap.
+const PACK_BYTES: u64 = 64 << 20;
+const META_BYTES: usize = 1 << 20;
+const ZSTD_LEVEL: i32 = 3;
+
+/// A place between two records of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Number of the pack, from 1; 0 is before everything.
+    pub pack: u32,
+    /// Byte offset in the pack.
+    pub offset: u64,
+}
+
+impl Position {
+    /// Before the first record.
+    pub const START: Self = Self { pack: 0, offset: 0 };
+}
+
+/// Why the archive could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The disk said no.
+    #[error("could not {action} {path}: {source}", path = path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// Stored bytes are not what was written.
+    #[error("the archive is damaged at {path}:{offset}: {reason}", path = path.display())]
+    Damaged {
+        /// The pack.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// A document compressed and hashed, ready to be appended: the costly part, done on any thread.
+pub struct Prepared {
+    id: RawId,
+    meta: Vec<u8>,
+    stored: Vec<u8>,
+    body_len: u64,
+}
+
+impl Prepared {
+    /// Compresses a document.
+    pub fn new(document: &RawDocument) -> Self {
+        let stored = zstd::bulk::compress(&document.body, ZSTD_LEVEL).expect("compressing to memory cannot fail");
+        Self {
+            id: document.id,
+            meta: serde_json::to_vec(&document.origin).expect("an origin is plain data"),
+            stored,
+            body_len: document.body.len() as u64,
+        }
+    }
+}
+
+/// The writing end. There is one per data directory; the writer lock is the caller's.
+pub struct Archive {
+    folder: PathBuf,
+    path: PathBuf,
+    file: BufWriter<File>,
+    end: Position,
+}
+
+impl Archive {
+    /// Opens the log for appending; cuts off a torn tail.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read, or a pack is not one of ours.
+    pub fn open(folder: &Path) -> Result<Self, ArchiveError> {
+        std::fs::create_dir_all(folder).map_err(io("create", folder))?;
+        match packs(folder)?.last() {
+            None => Self::create(folder, 1),
+            Some(number) => {
+                let path = pack_path(folder, *number);
+                let length = path.metadata().map_err(io("read", &path))?.len();
+                if length < PACK_MAGIC.len() as u64 {
+                    return Self::create(folder, *number);
+                }
+                let end = whole_records_end(&path, *number)?;
+                let file = OpenOptions::new().write(true).open(&path).map_err(io("open", &path))?;
+                if end < length {
+                    tracing::warn!(
+                        archive.pack = number,
+                        bytes = length - end,
+                        "cut off the torn tail of {}: an earlier run was stopped while writing",
+                        path.display()
+                    );
+                    file.set_len(end).map_err(io("cut", &path))?;
+                }
+                let mut file = BufWriter::with_capacity(1 << 20, file);
+                file.seek(SeekFrom::Start(end)).map_err(io("seek in", &path))?;
+                Ok(Self { folder: folder.to_owned(), path, file, end: Position { pack: *number, offset: end } })
+            }
+        }
+    }
+
+    fn create(folder: &Path, number: u32) -> Result<Self, ArchiveError> {
+        let path = pack_path(folder, number);
+        let mut file = File::create(&path).map_err(io("create", &path))?;
+        file.write_all(PACK_MAGIC).and_then(|()| file.sync_all()).map_err(io("write", &path))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))?;
+        let end = Position { pack: number, offset: PACK_MAGIC.len() as u64 };
+        Ok(Self { folder: folder.to_owned(), path, file: BufWriter::with_capacity(1 << 20, file), end })
+    }
+
+    /// The place after the last record.
+    pub fn end(&self) -> Position {
+        self.end
+    }
+
+    /// Appends a document and returns where it starts. It is safe only after [`Archive::sync`].
+    ///
+    /// # Errors
+    /// When the disk refuses; what was stored before is untouched.
+    pub fn append(&mut self, document: &Prepared) -> Result<Position, ArchiveError> {
+        if self.end.offset > PACK_BYTES {
+            self.sync()?;
+            let next = Self::create(&self.folder, self.end.pack + 1)?;
+            *self = next;
+        }
+        let at = self.end;
+        let mut crc = Crc::new();
+        let mut length = 0u64;
+        let header = header(document);
+        for part in [&header[..], &document.meta, &document.stored] {
+            crc.update(part);
+            length += part.len() as u64;
+            self.file.write_all(part).map_err(io("write", &self.path))?;
+        }
+        self.file.write_all(&crc.sum().to_le_bytes()).map_err(io("write", &self.path))?;
+        self.end.offset += length + CRC;
+        Ok(at)
+    }
+
+    /// Makes everything appended so far survive a power cut.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(&mut self) -> Result<(), ArchiveError> {
+        self.file.flush().map_err(io("write", &self.path))?;
+        self.file.get_ref().sync_data().map_err(io("sync", &self.path))
+    }
+}
+
+fn header(document: &Prepared) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    let meta = u32::try_from(document.meta.len()).expect("an origin is far below 4 GiB");
+    header[..4].copy_from_slice(RECORD_MAGIC);
+    header[4..8].copy_from_slice(&meta.to_le_bytes());
+    header[8..16].copy_from_slice(&(document.stored.len() as u64).to_le_bytes());
+    header[16..24].copy_from_slice(&document.body_len.to_le_bytes());
+    header[24..].copy_from_slice(document.id.as_bytes());
+    header
+}
+
+/// Sizes and address of one record, as its header says.
+struct RecordHead {
+    meta_len: usize,
+    stored_len: u64,
+    body_len: u64,
+    id: RawId,
+}
+
+impl RecordHead {
+    fn parse(header: &[u8; HEADER]) -> Option<Self> {
+        let number = |from: usize| u64::from_le_bytes(header[from..from + 8].try_into().expect("8 bytes"));
+        let meta_len = u32::from_le_bytes(header[4..8].try_into().expect("4 bytes")) as usize;
+        (header.starts_with(RECORD_MAGIC) && meta_len <= META_BYTES).then(|| Self {
+            meta_len,
+            stored_len: number(8),
+            body_len: number(16),
+            id: RawId::from_digest(header[24..].try_into().expect("32 bytes")),
+        })
+    }
+
+    fn length(&self) -> u64 {
+        HEADER as u64 + self.meta_len as u64 + self.stored_len + CRC
+    }
+}
+
+/// Reads the document that starts at a position, and checks it against its own hash.
+///
+/// # Errors
+/// When there is none, or its bytes are damaged.
+pub fn read(folder: &Path, at: Position) -> Result<RawDocument, ArchiveError> {
+    let path = pack_path(folder, at.pack);
+    let mut file = File::open(&path).map_err(io("open", &path))?;
+    file.seek(SeekFrom::Start(at.offset)).map_err(io("seek in", &path))?;
+    let mut reader = BufReader::new(file);
+    match read_record(&mut reader, &path, at.offset)? {
+        Some((document, _)) => Ok(document),
+        None => Err(damaged(&path, at.offset, "no whole record starts here")),
+    }
+}
+
+/// All documents from a position on, each with the position after it. A torn tail ends the log.
+///
+/// # Errors
+/// When the folder cannot be read; the items carry their own errors.
+pub fn replay(folder: &Path, from: Position) -> Result<Replay, ArchiveError> {
+    let mut packs: Vec<u32> = packs(folder)?.into_iter().filter(|number| *number >= from.pack).collect();
+    packs.reverse();
+    Ok(Replay { folder: folder.to_owned(), packs, from, current: None })
+}
+
+/// See [`replay`].
+pub struct Replay {
+    folder: PathBuf,
+    packs: Vec<u32>,
+    from: Position,
+    current: Option<(BufReader<File>, PathBuf, Position)>,
+}
+
+impl Replay {
+    fn open_next(&mut self) -> Result<bool, ArchiveError> {
+        let Some(number) = self.packs.pop() else { return Ok(false) };
+        let path = pack_path(&self.folder, number);
+        let first = PACK_MAGIC.len() as u64;
+        let offset = if number == self.from.pack { self.from.offset.max(first) } else { first };
+        let mut file = File::open(&path).map_err(io("open", &path))?;
+        file.seek(SeekFrom::Start(offset)).map_err(io("seek in", &path))?;
+        self.current = Some((BufReader::with_capacity(1 << 20, file), path, Position { pack: number, offset }));
+        Ok(true)
+    }
+}
+
+impl Iterator for Replay {
+    type Item = Result<(RawDocument, Position, Position), ArchiveError>;
+
+    /// The document, where it starts, and where the next one starts.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some((reader, path, at)) = &mut self.current else {
+                match self.open_next() {
+                    Ok(true) => continue,
+                    Ok(false) => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            };
+            match read_record(reader, path, at.offset) {
+                Ok(Some((document, length))) => {
+                    let start = *at;
+                    at.offset += length;
+                    return Some(Ok((document, start, *at)));
+                }
+                Ok(None) => self.current = None,
+                Err(error) => {
+                    self.current = None;
+                    self.packs.clear();
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+/// The next record and its length; `None` at the end of the pack or at a torn tail.
+fn read_record(reader: &mut impl Read, path: &Path, at: u64) -> Result<Option<(RawDocument, u64)>, ArchiveError> {
+    let mut header = [0; HEADER];
+    if !fill(reader, &mut header).map_err(io("read", path))? {
+        return Ok(None);
+    }
+    let head = RecordHead::parse(&header).ok_or_else(|| damaged(path, at, "no record starts here"))?;
+    let mut meta = vec![0; head.meta_len];
+    if !fill(reader, &mut meta).map_err(io("read", path))? {
+        return Ok(None);
+    }
+    let mut stored = Vec::new();
+    let read = reader.by_ref().take(head.stored_len).read_to_end(&mut stored).map_err(io("read", path))?;
+    let mut sum = [0; 4];
+    if (read as u64) < head.stored_len || !fill(reader, &mut sum).map_err(io("read", path))? {
+        return Ok(None);
+    }
+    let mut crc = Crc::new();
+    for part in [&header[..], &meta, &stored] {
+        crc.update(part);
+    }
+    if crc.sum().to_le_bytes() != sum {
+        return Err(damaged(path, at, "the record's check sum is wrong"));
+    }
+    let origin: Origin = serde_json::from_slice(&meta).map_err(|error| damaged(path, at, &error.to_string()))?;
+    let capacity = usize::try_from(head.body_len).map_err(|error| damaged(path, at, &error.to_string()))?;
+    let body = zstd::bulk::decompress(&stored, capacity).map_err(|error| damaged(path, at, &error.to_string()))?;
+    if RawId::of(&body) != head.id {
+        return Err(damaged(path, at, "the document's hash is wrong"));
+    }
+    Ok(Some((RawDocument { id: head.id, origin, body: Bytes::from(body) }, head.length())))
+}
+
+/// Fills the buffer; `false` when the input ends first.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<bool> {
+    match reader.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the last whole record of a pack ends. Everything before it has been checked by its CRC.
+fn whole_records_end(path: &Path, number: u32) -> Result<u64, ArchiveError> {
+    let file = File::open(path).map_err(io("open", path))?;
+    let length = file.metadata().map_err(io("read", path))?.len();
+    let mut reader = BufReader::with_capacity(1 << 20, file);
+    let mut magic = [0; 8];
+    if !fill(&mut reader, &mut magic).map_err(io("read", path))? || &magic != PACK_MAGIC {
+        return Err(damaged(path, 0, &format!("pack {number} does not begin like a pack")));
+    }
+    let mut at = magic.len() as u64;
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        let mut header = [0; HEADER];
+        if !fill(&mut reader, &mut header).map_err(io("read", path))? {
+            return Ok(at);
+        }
+        let head = RecordHead::parse(&header).filter(|head| head.stored_len <= length - at);
+        let Some(head) = head else { return Ok(at) };
+        let mut crc = Crc::new();
+        crc.update(&header);
+        let mut left = head.meta_len as u64 + head.stored_len;
+        while left > 0 {
+            let part = usize::try_from(left.min(chunk.len() as u64)).expect("at most the chunk's size");
+            if !fill(&mut reader, &mut chunk[..part]).map_err(io("read", path))? {
+                return Ok(at);
+            }
+            crc.update(&chunk[..part]);
+            left -= part as u64;
+        }
+        let mut sum = [0; 4];
+        if !fill(&mut reader, &mut sum).map_err(io("read", path))? {
+            return Ok(at);
+        }
+        if crc.sum().to_le_bytes() != sum {
+            if at + head.length() == length {
+                return Ok(at);
+            }
+            return Err(damaged(path, at, "the record's check sum is wrong, and whole records follow it"));
+        }
+        at += head.length();
+    }
+}
+
+/// Checks every record of every pack; returns how many there are and their bytes on disk.
+///
+/// # Errors
+/// The first damaged record.
+pub fn verify(folder: &Path) -> Result<(u64, u64), ArchiveError> {
+    let mut count = 0;
+    for record in replay(folder, Position::START)? {
+        record?;
+        count += 1;
+    }
+    Ok((count, disk_bytes(folder)?))
+}
+
+/// Bytes on disk.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn disk_bytes(folder: &Path) -> Result<u64, ArchiveError> {
+    let mut bytes = 0;
+    for number in packs(folder)? {
+        let path = pack_path(folder, number);
+        bytes += path.metadata().map_err(io("read", &path))?.len();
+    }
+    Ok(bytes)
+}
+
+fn packs(folder: &Path) -> Result<Vec<u32>, ArchiveError> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut numbers = Vec::new();
+    for entry in folder.read_dir().map_err(io("read", folder))? {
+        let name = entry.map_err(io("read", folder))?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".pack")).and_then(|stem| stem.parse::<u32>().ok());
+        numbers.extend(number);
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn pack_path(folder: &Path, number: u32) -> PathBuf {
+    folder.join(format!("{number:06}.pack"))
+}
+
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ArchiveError {
+    let path = path.to_owned();
+    move |source| ArchiveError::Io { action, path, source }
+}
+
+fn damaged(path: &Path, offset: u64, reason: &str) -> ArchiveError {
+    ArchiveError::Damaged { path: path.to_owned(), offset, reason: reason.to_owned() }
+}
+
+/// The SHA-256 of a stream, and its length.
+///
+/// # Errors
+/// When reading fails.
+pub fn hash_stream(mut reader: impl Read) -> std::io::Result<(RawId, u64)> {
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; 1 << 16];
+    let mut length = 0;
+    loop {
+        let read = reader.read(&mut chunk)?;
+        if read == 0 {
+            return Ok((RawId::from_digest(hasher.finalize().into()), length));
+        }
+        hasher.update(&chunk[..read]);
+        length += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::RunId;
+    use proptest::prelude::*;
+
+    fn document(body: &[u8]) -> RawDocument {
+        let origin = Origin {
+            source: "x".into(),
+            url: "file:a.xml".into(),
+            fetched_at: jiff::Timestamp::UNIX_EPOCH,
+            run: RunId::new("r"),
+            status: None,
+            headers: Vec::new(),
+            member: vec!["a.xml".into()],
+            container: None,
+        };
+        RawDocument::new(origin, Bytes::copy_from_slice(body))
+    }
+
+    fn write(folder: &Path, bodies: &[Vec<u8>]) -> Vec<Position> {
+        let mut archive = Archive::open(folder).expect("opens");
+        let at = bodies.iter().map(|body| archive.append(&Prepared::new(&document(body))).expect("appends")).collect();
+        archive.sync().expect("syncs");
+        at
+    }
+
+    fn bodies(folder: &Path) -> Vec<Vec<u8>> {
+        replay(folder, Position::START)
+            .expect("opens")
+            .map(|record| record.expect("whole").0.body.to_vec())
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn what_goes_in_comes_out_and_a_torn_tail_loses_only_itself(
+            first in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..6),
+            last in proptest::collection::vec(any::<u8>(), 0..300),
+            cut in 1u64..60,
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let at = write(folder.path(), &first);
+            prop_assert_eq!(&bodies(folder.path()), &first);
+            let whole = packs(folder.path()).expect("listed").len();
+            prop_assert_eq!(whole, 1);
+            let torn = write(folder.path(), std::slice::from_ref(&last));
+            let path = pack_path(folder.path(), 1);
+            let length = path.metadata().expect("there").len();
+            let file = OpenOptions::new().write(true).open(&path).expect("opens");
+            file.set_len((length - cut).max(torn[0].offset)).expect("cuts");
+            prop_assert_eq!(&bodies(folder.path()), &first);
+            let again = write(folder.path(), std::slice::from_ref(&last));
+            prop_assert_eq!(again[0], torn[0]);
+            prop_assert_eq!(bodies(folder.path()).len(), first.len() + 1);
+            prop_assert_eq!(&read(folder.path(), at[0]).expect("reads").body[..], &first[0][..]);
+        }
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_named_and_nothing_is_cut() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = write(folder.path(), &[b"one".to_vec(), b"two".to_vec()]);
+        let path = pack_path(folder.path(), 1);
+        let mut bytes = std::fs::read(&path).expect("reads");
+        let inside = usize::try_from(at[0].offset).expect("small") + HEADER + 3;
+        bytes[inside] ^= 0xff;
+        std::fs::write(&path, &bytes).expect("writes");
+        let error = Archive::open(folder.path()).err().expect("refused").to_string();
+        assert!(error.contains("damaged") && error.contains("000001.pack:8"), "{error}");
+        assert_eq!(std::fs::read(&path).expect("reads"), bytes);
+        assert!(verify(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_log_is_followed_from_a_position() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = write(folder.path(), &[b"one".to_vec(), b"two".to_vec(), b"three".to_vec()]);
+        let rest: Vec<_> = replay(folder.path(), at[1]).expect("opens").map(|r| r.expect("whole").0.body).collect();
+        assert_eq!(rest, [&b"two"[..], &b"three"[..]]);
+        assert_eq!(verify(folder.path()).expect("whole").0, 3);
+    }
+}

@@ -50,7 +50,6 @@ struct RawPoliteness {
 struct RawLimits {
     answer: Option<String>,
     document: Option<String>,
-    kept_document: Option<String>,
     package_ratio: Option<u64>,
     package_members: Option<u64>,
 }
@@ -112,10 +111,8 @@ pub struct Politeness {
 pub struct Limits {
     /// One HTTP answer, decompressed.
     pub answer: u64,
-    /// One document given to a parser.
+    /// One document.
     pub document: u64,
-    /// One document kept in the archive.
-    pub kept_document: u64,
     /// Times its own size that a package may unpack to.
     pub package_ratio: u64,
     /// Members in one package.
@@ -197,7 +194,6 @@ impl Config {
             limits: Limits {
                 answer: layers.bytes("limits.answer", |raw| raw.limits.answer.clone())?,
                 document: layers.bytes("limits.document", |raw| raw.limits.document.clone())?,
-                kept_document: layers.bytes("limits.kept_document", |raw| raw.limits.kept_document.clone())?,
                 package_ratio: layers.get("limits.package_ratio", |raw| raw.limits.package_ratio)?,
                 package_members: layers.get("limits.package_members", |raw| raw.limits.package_members)?,
             },
@@ -221,8 +217,8 @@ impl Config {
         if self.politeness.backoff > self.politeness.backoff_max {
             return Err(layers.error("politeness.backoff", "must not be longer than politeness.backoff_max"));
         }
-        if self.limits.document > self.limits.kept_document {
-            return Err(layers.error("limits.document", "must not be larger than limits.kept_document"));
+        if self.limits.document > 1 << 30 {
+            return Err(layers.error("limits.document", "must be at most 1GiB: documents are read into memory"));
         }
         if self.limits.package_ratio < 2 {
             return Err(layers.error("limits.package_ratio", "must be at least 2"));
@@ -350,7 +346,7 @@ mod tests {
                 "config.toml:2: politeness.min_delay: expected a duration such as",
             ),
             ("[politeness]\nmin_delay = \"0s\"\n", "config.toml:2: politeness.min_delay: must be longer than zero"),
-            ("[limits]\ndocument = \"3GiB\"\n", "config.toml:2: limits.document: must not be larger"),
+            ("[limits]\ndocument = \"3GiB\"\n", "config.toml:2: limits.document: must be at most"),
             ("contact = \"a\\nb\"\n", "config.toml:1: contact: must be"),
             ("contact = 3\n", "config.toml:1: contact: invalid type"),
             ("[nope]\n", "config.toml:1: "),
