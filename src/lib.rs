@@ -15,6 +15,7 @@ pub mod config; //       6  config.toml → RawConfig → Config
 pub mod archive; //      7  the raw documents: an append-only, content-addressed log
 pub mod classify; //     7  index/categories → Classifier; Notice → categories with evidence
 pub mod formats; //      7  bytes → notices + issues; the FORMATS table
+pub mod unpack; //       7  packages → documents: gzip, tar and zip, with every size bounded
 pub mod source; //       8  sources/*.toml → Source; linting
 pub mod fetch; //        9  the host gates: the only user of reqwest
 pub mod search; //       9  tantivy: schema, writer, query language, hits

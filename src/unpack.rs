@@ -149,10 +149,18 @@ impl Walk<'_> {
             let member = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             self.member(path, member, &mut entry, depth)?;
             if self.stopped {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        // Past the tar's own end: a cut or corrupt outer gzip shows only when it is read to its end.
+        let rest = archive.into_inner();
+        let mut chunk = vec![0; 1 << 16];
+        loop {
+            match rest.read(&mut chunk).map_err(|error| self.broken(path, &error))? {
+                0 => return Ok(()),
+                read => self.produce(read)?,
+            }
+        }
     }
 
     fn zip(&mut self, path: &mut Vec<String>, input: &mut dyn Read, depth: usize) -> Result<(), UnpackError> {
@@ -175,7 +183,7 @@ impl Walk<'_> {
             if !entry.is_file() {
                 continue;
             }
-            let member = entry.name().to_owned();
+            let member = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
             self.member(path, member, &mut entry, depth)?;
             if self.stopped {
                 break;
@@ -340,7 +348,7 @@ mod tests {
     }
 
     fn gz(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(bytes).expect("memory");
         encoder.finish().expect("memory")
     }
