@@ -1,1 +1,333 @@
-//! (being written)
+//! Plan × paging → answers: which requests a source needs, and what their answers mean for completeness.
+//!
+//! It turns a [`Source`] into requests and judges the answers (there, missing, blocked, drifted). It stores nothing.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::civil::{Date, Weekday};
+use jiff::{Timestamp, ToSpan};
+use serde_json::Value;
+
+use crate::config::Politeness;
+use crate::fetch::{FetchError, Fetched, Fetcher, HostPolicy, Request, Tally};
+use crate::source::{CalendarFile, Gaps, Plan, Source, StatusMeaning, fill_dates};
+
+/// Pages of one gap check: 250 rows each, far above any day.
+const PAGES: usize = 200;
+const ANSWER_BYTES: u64 = 64 << 20;
+
+/// An issue of the OJ S or of any other numbered daily file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Issue {
+    /// Year.
+    pub year: i16,
+    /// From 1 in each year.
+    pub number: u32,
+}
+
+impl Issue {
+    /// From a cursor (`2026-00136`) or from what the publisher writes (`136/2026`).
+    pub fn parse(text: &str) -> Option<Self> {
+        let issue = if let Some((number, year)) = text.split_once('/') {
+            Self { year: year.trim().parse().ok()?, number: number.trim().parse().ok()? }
+        } else {
+            let (year, number) = text.split_once('-')?;
+            Self { year: year.parse().ok()?, number: number.parse().ok()? }
+        };
+        ((1990..=2200).contains(&issue.year) && (1..100_000).contains(&issue.number)).then_some(issue)
+    }
+
+    /// The next one of the same year.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { number: self.number + 1, ..self }
+    }
+}
+
+impl fmt::Display for Issue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:05}", self.year, self.number)
+    }
+}
+
+/// Why a source could not be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum CrawlError {
+    /// The request failed for good.
+    #[error("{0}")]
+    Fetch(#[from] FetchError),
+    /// The publisher refuses us; nothing here evades that.
+    #[error("{url} is blocked: {reason}")]
+    Blocked {
+        /// What was asked for.
+        url: String,
+        /// What the answer looked like.
+        reason: String,
+    },
+    /// The answer is not what the definition describes.
+    #[error("the answer of {url} is not what the definition describes: {reason}")]
+    Drifted {
+        /// What was asked for.
+        url: String,
+        /// What is different.
+        reason: String,
+    },
+}
+
+/// One answer that may not be there.
+pub enum Answer {
+    /// It is.
+    There(Box<Fetched>),
+    /// Not (yet).
+    Missing,
+}
+
+/// Asks one source.
+pub struct Crawler<'a> {
+    source: &'a Source,
+    fetcher: &'a Fetcher,
+    policy: HostPolicy,
+}
+
+impl<'a> Crawler<'a> {
+    /// Asks `source` through `fetcher`, as gently as its definition says.
+    pub fn new(source: &'a Source, fetcher: &'a Fetcher) -> Self {
+        let access = &source.access;
+        let policy = HostPolicy {
+            delay: access.delay,
+            jitter: access.jitter,
+            concurrency: access.concurrency,
+            allow_hosts: access.hosts.clone(),
+            allow_private: access.private_hosts.clone(),
+            backoff: access.backoff,
+            tally: Tally::default(),
+        };
+        Self { source, fetcher, policy }
+    }
+
+    /// Requests, bytes and waiting so far.
+    pub fn tally(&self) -> &Tally {
+        &self.policy.tally
+    }
+
+    /// The plan, of which there is one kind so far.
+    pub fn calendar(&self) -> &'a CalendarFile {
+        let Plan::CalendarFile(plan) = &self.source.plan;
+        plan
+    }
+
+    /// The address of an issue's package.
+    pub fn issue_url(&self, issue: Issue) -> String {
+        let url = &self.calendar().url;
+        url.replace("{yyyy}", &issue.year.to_string()).replace("{nnnnn}", &format!("{:05}", issue.number))
+    }
+
+    /// Asks for an issue's package.
+    ///
+    /// # Errors
+    /// Anything but the package or "not there".
+    pub async fn fetch_issue(&self, issue: Issue) -> Result<Answer, CrawlError> {
+        self.ask(&Request::get(self.issue_url(issue))).await
+    }
+
+    /// The first issue published on or after a day; `None` when there is none yet.
+    ///
+    /// # Errors
+    /// Anything but a readable answer.
+    pub async fn discover(&self, day: Date) -> Result<Option<Issue>, CrawlError> {
+        let discover = &self.calendar().discover;
+        let body = fill_dates(&discover.json, day).expect("checked when the source was loaded");
+        let answer = self.ask_json(discover.url.as_str(), body).await?;
+        match find(&answer, &discover.issue) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let text = value.as_str().unwrap_or_default();
+                let drifted = || self.drifted(discover.url.as_str(), format!("\"{text}\" is no issue number"));
+                Issue::parse(text).map(Some).ok_or_else(drifted)
+            }
+        }
+    }
+
+    /// The publication numbers of a day, by the publisher's own search; `None` when the source has no such check.
+    ///
+    /// # Errors
+    /// Anything but a complete list.
+    pub async fn list_day(&self, day: Date) -> Result<Option<BTreeSet<String>>, CrawlError> {
+        let Some(gaps) = &self.source.check.gaps else { return Ok(None) };
+        let mut body = fill_dates(&gaps.json, day).expect("checked when the source was loaded");
+        let mut numbers = BTreeSet::new();
+        let mut last_token = None;
+        for _ in 0..PAGES {
+            let answer = self.ask_json(gaps.url.as_str(), body.clone()).await?;
+            let (rows, total) = self.page(gaps, &answer, &mut numbers)?;
+            let token = find(&answer, &gaps.next).and_then(Value::as_str).filter(|token| !token.is_empty());
+            match token {
+                Some(token) if rows > 0 && last_token.as_deref() != Some(token) => {
+                    if let Some(map) = body.as_object_mut() {
+                        map.insert(gaps.next.clone(), Value::String(token.to_owned()));
+                    }
+                    last_token = Some(token.to_owned());
+                }
+                _ if numbers.len() as u64 == total => return Ok(Some(numbers)),
+                _ => {
+                    let reason = format!("{} rows came, {total} were declared", numbers.len());
+                    return Err(self.drifted(gaps.url.as_str(), reason));
+                }
+            }
+        }
+        Err(self.drifted(gaps.url.as_str(), format!("more than {PAGES} pages for one day")))
+    }
+
+    fn page(&self, gaps: &Gaps, answer: &Value, numbers: &mut BTreeSet<String>) -> Result<(usize, u64), CrawlError> {
+        let drifted = |reason: &str| self.drifted(gaps.url.as_str(), reason.to_owned());
+        let partial = gaps.partial.as_ref().and_then(|path| find(answer, path));
+        if partial.and_then(Value::as_bool) == Some(true) {
+            return Err(drifted("it says itself that it is cut short"));
+        }
+        let rows = find(answer, &gaps.rows).and_then(Value::as_array).ok_or_else(|| drifted("it has no rows"))?;
+        for row in rows {
+            let number = row.get(&gaps.key).and_then(Value::as_str).ok_or_else(|| drifted("a row has no number"))?;
+            numbers.insert(number.to_owned());
+        }
+        let total = find(answer, &gaps.total).and_then(Value::as_u64).ok_or_else(|| drifted("it has no total"))?;
+        Ok((rows.len(), total))
+    }
+
+    /// One notice by its publication number (`497150-2026`).
+    ///
+    /// # Errors
+    /// Anything but the notice or "not there".
+    pub async fn fetch_notice(&self, number: &str) -> Result<Answer, CrawlError> {
+        let Some(gaps) = &self.source.check.gaps else { return Ok(Answer::Missing) };
+        let (n, year) = number.split_once('-').unwrap_or((number, ""));
+        let url = gaps.detail.replace("{n}", n).replace("{yyyy}", year);
+        self.ask(&Request { max_bytes: Some(ANSWER_BYTES), ..Request::get(url) }).await
+    }
+
+    async fn ask_json(&self, url: &str, body: Value) -> Result<Value, CrawlError> {
+        let request = Request { max_bytes: Some(ANSWER_BYTES), ..Request::post(url, body) };
+        let fetched = self.fetcher.fetch(&request, &self.policy).await?;
+        match self.meaning(&fetched) {
+            Meaning::There => {}
+            Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: url.to_owned(), reason }),
+            Meaning::Missing | Meaning::Strange => {
+                return Err(self.drifted(url, format!("status {}", fetched.status)));
+            }
+        }
+        let drifted = |reason: String| self.drifted(url, reason);
+        let bytes = fetched.body.into_bytes(ANSWER_BYTES).map_err(|error| drifted(error.to_string()))?;
+        let bytes = bytes.ok_or_else(|| drifted("it is too large".to_owned()))?;
+        serde_json::from_slice(&bytes).map_err(|error| drifted(format!("it is no JSON: {error}")))
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Answer, CrawlError> {
+        let fetched = self.fetcher.fetch(request, &self.policy).await?;
+        match self.meaning(&fetched) {
+            Meaning::There => Ok(Answer::There(Box::new(fetched))),
+            Meaning::Missing => Ok(Answer::Missing),
+            Meaning::Blocked(reason) => Err(CrawlError::Blocked { url: request.url.clone(), reason }),
+            Meaning::Strange => Err(self.drifted(&request.url, format!("status {}", fetched.status))),
+        }
+    }
+
+    fn meaning(&self, fetched: &Fetched) -> Meaning {
+        if let Some(challenge) = fetched.header("x-amzn-waf-action") {
+            let reason = format!("status {} with a bot {challenge}, which is not solved here", fetched.status);
+            return Meaning::Blocked(reason);
+        }
+        match (fetched.status, self.source.check.status.get(&fetched.status)) {
+            (_, Some(StatusMeaning::Blocked)) => Meaning::Blocked(format!("status {}", fetched.status)),
+            (_, Some(StatusMeaning::Missing | StatusMeaning::Empty)) => Meaning::Missing,
+            (200, None) => {
+                let is_page = fetched.header("content-type").is_some_and(|media| media.starts_with("text/html"));
+                if is_page { Meaning::Blocked("a web page came instead of data".to_owned()) } else { Meaning::There }
+            }
+            _ => Meaning::Strange,
+        }
+    }
+
+    fn drifted(&self, url: &str, reason: String) -> CrawlError {
+        CrawlError::Drifted { url: url.to_owned(), reason }
+    }
+}
+
+enum Meaning {
+    There,
+    Missing,
+    Blocked(String),
+    Strange,
+}
+
+/// The value at a path such as `notices[0].ojs-number`.
+fn find<'v>(json: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split(['.', '[']).try_fold(json, |value, step| match step.strip_suffix(']') {
+        Some(index) => value.get(index.parse::<usize>().ok()?),
+        None => value.get(step),
+    })
+}
+
+/// Publication days after `last` on which an issue should be there by `now`: none means that "not there" is no gap.
+pub fn days_due(plan: &CalendarFile, last: Date, now: Timestamp) -> u32 {
+    let local = now.to_zoned(plan.zone.clone());
+    let mut until = local.date();
+    if local.time() < plan.ready_after {
+        until = until.checked_sub(1.day()).unwrap_or(until);
+    }
+    let mut day = last;
+    let mut due = 0;
+    while day < until {
+        let Ok(next) = day.checked_add(1.day()) else { break };
+        day = next;
+        let weekday: Weekday = day.weekday();
+        due += u32::from(plan.weekdays.contains(&weekday));
+    }
+    due
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definitions::Definitions;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    proptest! {
+        #[test]
+        fn an_issue_reads_back(year in 1993i16..2100, number in 1u32..400) {
+            let issue = Issue { year, number };
+            prop_assert_eq!(Issue::parse(&issue.to_string()), Some(issue));
+            prop_assert_eq!(Issue::parse(&format!("{number}/{year}")), Some(issue));
+            prop_assert!(issue < issue.next());
+        }
+    }
+
+    #[test]
+    fn what_is_no_issue_is_none() {
+        for text in ["", "x", "1/x", "0/2026", "2026-0", "136-2026-1", "1/99999"] {
+            assert_eq!(Issue::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_find_values() {
+        let json = json!({"notices": [{"ojs-number": "157/2026"}], "total": 1});
+        assert_eq!(find(&json, "notices[0].ojs-number"), Some(&json!("157/2026")));
+        assert_eq!(find(&json, "notices[1].ojs-number"), None);
+        assert_eq!(find(&json, "total"), Some(&json!(1)));
+    }
+
+    #[test]
+    fn weekends_and_mornings_are_no_gaps() {
+        let sources = crate::source::load(&Definitions::default()).expect("valid");
+        let ted = sources.iter().find(|source| source.id.as_str() == "eu-ted").expect("shipped");
+        let Plan::CalendarFile(plan) = &ted.plan;
+        let friday = jiff::civil::date(2026, 11, 20);
+        let due = |now: &str| days_due(plan, friday, now.parse().expect("a time"));
+        assert_eq!(due("2026-11-20T23:00:00Z"), 0);
+        assert_eq!(due("2026-11-22T12:00:00Z"), 0, "Sunday");
+        assert_eq!(due("2026-11-23T08:00:00Z"), 0, "Monday 09:00 in Luxembourg");
+        assert_eq!(due("2026-11-23T08:50:00Z"), 1, "Monday 09:50 in Luxembourg");
+        assert_eq!(due("2026-11-27T12:00:00Z"), 5);
+    }
+}

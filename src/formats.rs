@@ -32,3 +32,6 @@ pub struct Format {
     /// Reads a document.
     pub parse: fn(&RawDocument) -> Result<Parsed, ParseError>,
 }
+
+pub const FORMATS: &[Format] = &[];
+pub fn find(name: &str) -> Option<&'static Format> { FORMATS.iter().find(|f| f.name == name) }

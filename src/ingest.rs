@@ -1,1 +1,204 @@
-//! (being written)
+//! The story: bytes → archive → parse → classify → store → index → cursor.
+//!
+//! Read this file top to bottom to understand the product. The order of commits is what keeps everything safe:
+//! the archive is on disk before the store knows of a document, the store before the index, and a cursor moves
+//! last. Each step is idempotent and follows the one before it by a position, so a process killed anywhere leaves
+//! a state from which [`Session::open`] catches up.
+
+mod crawling;
+mod importing;
+mod intake;
+mod rebuilding;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+pub use self::crawling::{CrawlOptions, crawl};
+pub use self::importing::{ImportOptions, import, read_documents};
+pub use self::rebuilding::{rebuild_from_archive, rebuild_index};
+use crate::archive::{self, Archive, ArchiveError};
+use crate::classify::Classifier;
+use crate::config::Config;
+use crate::definitions::{DefinitionError, Definitions};
+use crate::fetch::FetchError;
+use crate::ids::{RunId, SourceId};
+use crate::records::{Receipt, SourceReceipt};
+use crate::search::{IndexWriter, Opened, SearchError};
+use crate::source::{self, Source};
+use crate::store::{Derived, Kept, Layout, StoreError, WriterLock};
+
+/// Why a run could not go on at all. What happens to one document or source is on its receipt instead.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The archive.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The index.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// A request that must not be sent.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A source that is in no definition.
+    #[error("there is no source \"{0}\"; `tenderwatch sources list` shows them")]
+    NoSource(SourceId),
+    /// A path that cannot be read.
+    #[error("could not read {path}: {reason}")]
+    Path {
+        /// As given.
+        path: String,
+        /// The reason.
+        reason: String,
+    },
+    /// The disk said no.
+    #[error("could not {action}: {reason}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// Everything that definitions and configuration say, loaded and valid.
+pub struct Workspace {
+    /// Configuration.
+    pub config: Config,
+    /// Where definitions come from.
+    pub definitions: Definitions,
+    /// Sources.
+    pub sources: Vec<Source>,
+    /// Categories.
+    pub classifier: Classifier,
+    /// Where the data are.
+    pub layout: Layout,
+}
+
+impl Workspace {
+    /// Loads all definitions.
+    ///
+    /// # Errors
+    /// Every mistake in them.
+    pub fn load(config: Config) -> Result<Self, Vec<DefinitionError>> {
+        let definitions = Definitions::new(config.paths.definitions.clone());
+        let mut errors = Vec::new();
+        let mut keep = |mistakes: Vec<DefinitionError>| errors.extend(mistakes);
+        let sources = source::load(&definitions).map_err(&mut keep).ok();
+        let classifier = Classifier::load(&definitions).map_err(&mut keep).ok();
+        match (sources, classifier) {
+            (Some(sources), Some(classifier)) => {
+                let layout = Layout::new(&config.paths.data);
+                Ok(Self { config, definitions, sources, classifier, layout })
+            }
+            _ => Err(errors),
+        }
+    }
+
+    /// A source by id.
+    ///
+    /// # Errors
+    /// [`IngestError::NoSource`].
+    pub fn source(&self, id: &SourceId) -> Result<&Source, IngestError> {
+        self.sources.iter().find(|source| source.id == *id).ok_or_else(|| IngestError::NoSource(id.clone()))
+    }
+}
+
+/// What a run tells while it goes on; never a result.
+pub type Progress<'a> = &'a mut dyn FnMut(&SourceReceipt, &str);
+
+/// One run with the right to write. Opening it catches up with whatever an earlier run left unfinished.
+pub struct Session<'w> {
+    workspace: &'w Workspace,
+    kept: Kept,
+    derived: Derived,
+    archive: Archive,
+    index: IndexWriter,
+    run: RunId,
+    now: Timestamp,
+    _lock: WriterLock,
+}
+
+impl<'w> Session<'w> {
+    /// Takes the writer's lock, opens everything, and catches up: store with archive, labels with definitions, index with store.
+    ///
+    /// # Errors
+    /// When somebody else writes, or archive, store or index cannot be opened.
+    pub fn open(workspace: &'w Workspace, command: &str, now: Timestamp) -> Result<Self, IngestError> {
+        let layout = &workspace.layout;
+        let lock = WriterLock::take(layout, command, now)?;
+        clear_incoming(&layout.incoming())?;
+        let mut kept = Kept::open_writer(&layout.kept())?;
+        let mut derived = Derived::open_writer(&layout.derived())?;
+        let archive = Archive::open(&layout.archive())?;
+        intake::catch_up(workspace, &mut kept, &mut derived, &archive)?;
+        rebuilding::relabel(workspace, &mut derived)?;
+        let index = open_index(workspace, &derived)?;
+        let run = kept.begin_run(command, now)?;
+        Ok(Self { workspace, kept, derived, archive, index, run, now, _lock: lock })
+    }
+
+    /// The receipt of this run, kept for ever.
+    fn finish(mut self, sources: Vec<SourceReceipt>, now: Timestamp) -> Result<Receipt, IngestError> {
+        debug_assert!(sources.iter().all(SourceReceipt::is_balanced), "receipts balance");
+        let receipt = Receipt { run_id: self.run.clone(), started_at: self.now, finished_at: now, sources };
+        self.kept.add_receipt(&receipt)?;
+        self.index.close()?;
+        Ok(receipt)
+    }
+}
+
+/// Opens the index for writing, builds it anew where it must be, and brings it up to the store.
+fn open_index(workspace: &Workspace, derived: &Derived) -> Result<IndexWriter, IngestError> {
+    let root = workspace.layout.index();
+    let settings = &workspace.config.index;
+    let mut index = match IndexWriter::open(&root, settings)? {
+        Opened::Ready(index) if index.applied() <= derived.change_seq()? => index,
+        Opened::Ready(_) => return rebuilding::build_index(workspace, derived, "it is ahead of the store"),
+        Opened::Rebuild(reason) => return rebuilding::build_index(workspace, derived, &reason),
+    };
+    rebuilding::follow_store(&mut index, derived, settings.commit_every)?;
+    Ok(index)
+}
+
+/// Downloads of a run that was stopped are of no use to anybody.
+fn clear_incoming(folder: &Path) -> Result<(), IngestError> {
+    let io = |error: std::io::Error| IngestError::Io {
+        action: format!("clear {}", folder.display()),
+        reason: error.to_string(),
+    };
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).map_err(io)?;
+    }
+    std::fs::create_dir_all(folder).map_err(io)
+}
+
+/// Checks archive, store and index against each other and their own hashes; returns what is wrong, in sentences.
+///
+/// # Errors
+/// When one of them cannot be opened at all.
+pub fn verify(workspace: &Workspace) -> Result<(u64, Vec<String>), IngestError> {
+    let layout = &workspace.layout;
+    layout.require()?;
+    let mut wrong = Vec::new();
+    let documents = match archive::verify(&layout.archive()) {
+        Ok((documents, _)) => documents,
+        Err(error) => {
+            wrong.push(error.to_string());
+            0
+        }
+    };
+    let derived = Derived::open_reader(&layout.derived())?;
+    let counts = derived.counts()?;
+    if wrong.is_empty() && counts.documents > documents {
+        wrong.push(format!("the store knows {} documents, the archive holds {documents}", counts.documents));
+    }
+    let index = crate::search::Searcher::open(&layout.index())?;
+    if index.applied() != derived.change_seq()? {
+        wrong.push("the index is behind the store; the next run that writes catches up".to_owned());
+    }
+    Ok((documents, wrong))
+}

@@ -114,6 +114,8 @@ pub struct StoredDocument {
     pub at: Position,
     /// Member path or address.
     pub name: String,
+    /// When it came: the first-seen time of notices that are new with it.
+    pub fetched_at: Timestamp,
     /// The format it was read as.
     pub format: Option<&'static str>,
     /// Parsed or quarantined.
@@ -272,20 +274,37 @@ impl Derived {
     ///
     /// # Errors
     /// What SQLite says; then nothing of the batch is in the store.
-    pub fn apply(&mut self, kept: &mut Kept, batch: Batch, now: Timestamp) -> Result<Applied, StoreError> {
-        let ids = batch.documents.iter().flat_map(|document| document.notices.iter().map(|notice| &notice.notice.id));
-        let mut times = kept.first_seen(ids, now)?.into_iter();
+    pub fn apply(&mut self, kept: &mut Kept, batch: Batch) -> Result<Applied, StoreError> {
+        let seen = batch.documents.iter().flat_map(|document| {
+            document.notices.iter().map(|notice| (&notice.notice.id, document.fetched_at))
+        });
+        let mut times = kept.first_seen(seen)?.into_iter();
         let error = self.database.error("store a batch");
         let mut applied = Applied { change_seq: self.change_seq()?, ..Applied::default() };
         let transaction = self.database.connection.transaction().map_err(&error)?;
         for document in batch.documents {
             insert_document(&transaction, &document).map_err(&error)?;
             for notice in document.notices {
-                let first_seen = times.next().unwrap_or(now);
+                let first_seen = times.next().unwrap_or(document.fetched_at);
                 put_notice(&transaction, notice, first_seen, &mut applied).map_err(&error)?;
             }
         }
         put_meta(&transaction, "archive_position", &position_text(batch.archive_end)).map_err(&error)?;
+        transaction.commit().map_err(&error)?;
+        Ok(applied)
+    }
+
+    /// Puts notices that were computed anew (other labels, same content) in the place of the stored ones.
+    ///
+    /// # Errors
+    /// What SQLite says; then none of them is in the store.
+    pub fn replace(&mut self, notices: Vec<(PreparedNotice, Timestamp)>) -> Result<Applied, StoreError> {
+        let error = self.database.error("replace notices");
+        let mut applied = Applied { change_seq: self.change_seq()?, ..Applied::default() };
+        let transaction = self.database.connection.transaction().map_err(&error)?;
+        for (notice, first_seen) in notices {
+            put_notice(&transaction, notice, first_seen, &mut applied).map_err(&error)?;
+        }
         transaction.commit().map_err(&error)?;
         Ok(applied)
     }

@@ -115,8 +115,7 @@ impl Kept {
     /// What SQLite says.
     pub fn first_seen<'a>(
         &mut self,
-        notices: impl Iterator<Item = &'a NoticeId>,
-        now: Timestamp,
+        notices: impl Iterator<Item = (&'a NoticeId, Timestamp)>,
     ) -> Result<Vec<Timestamp>, StoreError> {
         let error = self.database.error("write the first-seen log");
         let transaction = self.database.connection.transaction().map_err(&error)?;
@@ -127,7 +126,7 @@ impl Kept {
                 .map_err(&error)?;
             let mut select =
                 transaction.prepare_cached("SELECT at FROM first_seen WHERE notice_id = ?1").map_err(&error)?;
-            for notice in notices {
+            for (notice, now) in notices {
                 let inserted = insert.execute(params![notice.as_str(), now.as_second()]).map_err(&error)?;
                 let at = if inserted == 1 {
                     now.as_second()

@@ -1,0 +1,427 @@
+//! `crawl`: what is due of each source, package by package; a cursor moves only past what is complete.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+use super::intake::{Intake, format_of};
+use super::{IngestError, Progress, Session, Workspace};
+use crate::crawl::{Answer, CrawlError, Crawler, Issue, days_due};
+use crate::fetch::{Fetched, Fetcher};
+use crate::ids::SourceId;
+use crate::raw::Origin;
+use crate::records::{Cursor, DocumentOutcome, Outcome, Receipt, SourceReceipt, Watermark};
+use crate::source::{Source, Status};
+use crate::unpack::{self, Entry};
+
+/// What to crawl.
+#[derive(Clone, Debug, Default)]
+pub struct CrawlOptions {
+    /// Which sources; empty for every active one.
+    pub sources: Vec<SourceId>,
+    /// From this day on instead of from the cursor.
+    pub since: Option<Date>,
+    /// Up to this day.
+    pub until: Option<Date>,
+    /// At most this many documents per source; then the cursor stays.
+    pub sample: Option<u64>,
+}
+
+/// A gap that is looked past before it is taken for the end.
+const LOOK_PAST: u32 = 1;
+
+/// Crawls what is due.
+///
+/// # Errors
+/// When the run cannot go on; what happens to one source is on its receipt.
+pub fn crawl(
+    workspace: &Workspace,
+    options: &CrawlOptions,
+    command: &str,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<Receipt, IngestError> {
+    let sources: Vec<&Source> = if options.sources.is_empty() {
+        workspace.sources.iter().collect()
+    } else {
+        options.sources.iter().map(|id| workspace.source(id)).collect::<Result<_, _>>()?
+    };
+    let config = &workspace.config;
+    let mut session = Session::open(workspace, command, now)?;
+    let fetcher =
+        Fetcher::new(config.contact.clone(), &config.politeness, &config.limits, workspace.layout.incoming())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| IngestError::Io { action: "start the network runtime".into(), reason: error.to_string() })?;
+    let mut receipts = Vec::new();
+    for source in sources {
+        let mut receipt = SourceReceipt::new(source.id.clone());
+        match &source.status {
+            Status::Paused(reason) | Status::Refused(reason) => {
+                receipt.outcome = Outcome::Skipped;
+                receipt.error = Some(reason.clone());
+            }
+            Status::Active => {
+                let crawler = Crawler::new(source, &fetcher);
+                let mut intake = Intake::new(&mut session, format_of(workspace, &source.id));
+                let mut run =
+                    SourceRun { source, options, now, crawler: &crawler, intake: &mut intake, receipt: &mut receipt, progress };
+                runtime.block_on(run.run())?;
+                receipt.requests = crawler.tally().requests();
+                receipt.bytes = crawler.tally().bytes();
+                receipt.waited_ms = u64::try_from(crawler.tally().waited().as_millis()).unwrap_or(u64::MAX);
+            }
+        }
+        tracing::info!(
+            source.id = %source.id,
+            notices = receipt.notices.new,
+            "crawled {}: {}, {} new notices, {} requests",
+            source.id,
+            receipt.outcome.as_str(),
+            receipt.notices.new,
+            receipt.requests
+        );
+        if let Some(error) = &receipt.error {
+            tracing::warn!(source.id = %source.id, "{}: {error}", source.id);
+        }
+        receipts.push(receipt);
+    }
+    for receipt in &mut receipts {
+        let source = workspace.source(&receipt.source)?;
+        receipt.politeness.hosts =
+            fetcher.receipts().into_iter().filter(|host| source.access.hosts.iter().any(|own| host.host.starts_with(own.as_str()))).collect();
+    }
+    session.finish(receipts, now)
+}
+
+struct SourceRun<'r, 's, 'w, 'f> {
+    source: &'r Source,
+    options: &'r CrawlOptions,
+    now: Timestamp,
+    crawler: &'r Crawler<'f>,
+    intake: &'r mut Intake<'s, 'w>,
+    receipt: &'r mut SourceReceipt,
+    progress: &'r mut dyn FnMut(&SourceReceipt, &str),
+}
+
+impl SourceRun<'_, '_, '_, '_> {
+    /// Reads the source; its own failures end on the receipt, only ours come back.
+    async fn run(&mut self) -> Result<(), IngestError> {
+        let cursor = self.intake.session().kept.cursor(&self.source.id)?;
+        self.receipt.watermark = Watermark {
+            from: cursor.as_ref().map(|cursor| cursor.position.clone()),
+            to: cursor.as_ref().map(|cursor| cursor.position.clone()),
+        };
+        let cursor = cursor.as_ref().and_then(|cursor| Issue::parse(&cursor.position));
+        match self.issues(cursor).await {
+            Ok(()) => {}
+            Err(Stop::Ours(error)) => return Err(error),
+            Err(Stop::Theirs(error)) => {
+                self.receipt.outcome = match &error {
+                    CrawlError::Blocked { .. } => Outcome::Blocked,
+                    CrawlError::Drifted { .. } => Outcome::Drifted,
+                    CrawlError::Fetch(_) => Outcome::Failed,
+                };
+                self.receipt.fail(error.to_string());
+            }
+            Err(Stop::Enough) => {
+                if self.receipt.outcome.is_complete() {
+                    self.receipt.outcome = Outcome::Capped;
+                }
+            }
+        }
+        self.intake.finish(self.receipt)?;
+        if self.receipt.outcome == Outcome::Complete && self.receipt.documents.fetched == 0 {
+            self.receipt.outcome = Outcome::EmptyVerified;
+        }
+        Ok(())
+    }
+
+    async fn issues(&mut self, cursor: Option<Issue>) -> Result<(), Stop> {
+        let Some((mut issue, mut moves)) = self.start(cursor).await? else { return Ok(()) };
+        let end = match self.options.until {
+            Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
+            None => None,
+        };
+        let mut last_day: Option<Date> = None;
+        loop {
+            if end.is_some_and(|end| issue >= end) {
+                return Ok(());
+            }
+            match self.crawler.fetch_issue(issue).await? {
+                Answer::There(package) => {
+                    let complete = self.package(issue, *package, &mut last_day).await?;
+                    moves &= complete;
+                    if moves {
+                        self.move_cursor(issue)?;
+                    }
+                    issue = issue.next();
+                }
+                Answer::Missing => match self.after_missing(issue, last_day).await? {
+                    None => return Ok(()),
+                    Some(next) => {
+                        if next.year == issue.year {
+                            self.receipt.fail(format!("issue {issue} is not there, though {next} is"));
+                            moves = false;
+                        }
+                        issue = next;
+                    }
+                },
+            }
+        }
+    }
+
+    /// The first issue of this run, and whether the cursor may move with it.
+    async fn start(&mut self, cursor: Option<Issue>) -> Result<Option<(Issue, bool)>, Stop> {
+        match (self.options.since, cursor) {
+            (Some(since), cursor) => {
+                let first = self.crawler.discover(since).await?;
+                // A backfill moves the cursor only when nothing stays unread between the two.
+                Ok(first.map(|first| (first, cursor.is_none_or(|cursor| first <= cursor.next()))))
+            }
+            (None, Some(cursor)) => Ok(Some((cursor.next(), true))),
+            (None, None) => {
+                let plan = self.crawler.calendar();
+                let today = self.now.to_zoned(plan.zone.clone()).date();
+                let days = i64::try_from(plan.first_run.as_secs() / 86_400).unwrap_or(0);
+                let first = self.crawler.discover(today.saturating_sub(days.days())).await?;
+                Ok(first.map(|first| (first, true)))
+            }
+        }
+    }
+
+    /// What follows an issue that is not there: nothing yet, the new year's first one, or one past a gap.
+    async fn after_missing(&mut self, issue: Issue, last_day: Option<Date>) -> Result<Option<Issue>, Stop> {
+        let plan = self.crawler.calendar();
+        let year = self.now.to_zoned(plan.zone.clone()).date().year();
+        if year > issue.year {
+            let first = Issue { year: issue.year + 1, number: 1 };
+            if let Answer::There(_) = self.crawler.fetch_issue(first).await? {
+                return Ok(Some(first));
+            }
+        }
+        let due = last_day.is_none_or(|day| days_due(plan, day, self.now) > LOOK_PAST);
+        if due {
+            let past = Issue { number: issue.number + LOOK_PAST, ..issue };
+            if let Answer::There(_) = self.crawler.fetch_issue(past).await? {
+                return Ok(Some(past));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes in a package and proves the day complete. `false` when something of it is not in.
+    async fn package(&mut self, issue: Issue, package: Fetched, last_day: &mut Option<Date>) -> Result<bool, Stop> {
+        let failed_before = self.receipt.documents.failed;
+        let inside = self.members(issue, package)?;
+        self.intake.flush(self.receipt)?;
+        (self.progress)(self.receipt, &format!("issue {issue}"));
+        if self.options.sample.is_some_and(|sample| self.receipt.documents.fetched >= sample) {
+            return Err(Stop::Enough);
+        }
+        if inside.stopped {
+            return Err(Stop::Enough);
+        }
+        *last_day = inside.day.or(*last_day);
+        let mut complete = inside.whole && self.receipt.documents.failed == failed_before;
+        if let Some(day) = inside.day {
+            complete &= self.close_gaps(day, &inside.numbers).await?;
+        }
+        Ok(complete)
+    }
+
+    fn members(&mut self, issue: Issue, package: Fetched) -> Result<Inside, Stop> {
+        let url = package.url.to_string();
+        let template = Origin {
+            source: self.source.id.clone(),
+            url: url.clone(),
+            fetched_at: self.now,
+            run: self.intake.session().run.clone(),
+            status: Some(package.status),
+            headers: package.headers.clone(),
+            member: Vec::new(),
+            container: Some(package.body.id()),
+        };
+        let mut inside = Inside { whole: true, ..Inside::default() };
+        let mut failure = None;
+        let mut body = package.body;
+        let limits = self.intake.session().workspace.config.limits.clone();
+        let reader = body.reader().map_err(|error| IngestError::Io {
+            action: format!("read the package {issue}"),
+            reason: error.to_string(),
+        })?;
+        let sample = self.options.sample;
+        let mut taken = self.receipt.documents.fetched;
+        let outcome = unpack::walk(&url, reader, &limits, &mut |entry| match entry {
+            Entry::Document { path, body } => {
+                if sample.is_some_and(|sample| taken >= sample) {
+                    inside.stopped = true;
+                    return ControlFlow::Break(());
+                }
+                taken += 1;
+                inside.note(&path);
+                match self.intake.push(Origin { member: path, ..template.clone() }, body, self.receipt) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        failure = Some(error);
+                        ControlFlow::Break(())
+                    }
+                }
+            }
+            Entry::Ignored { .. } => {
+                self.receipt.documents.ignored += 1;
+                ControlFlow::Continue(())
+            }
+            Entry::Refused { path, reason } => {
+                self.receipt.count_document(&DocumentOutcome::Failed);
+                self.receipt.fail(format!("{} of issue {issue} {reason}", path.join(" ")));
+                ControlFlow::Continue(())
+            }
+        });
+        if let Some(error) = failure {
+            return Err(Stop::Ours(error));
+        }
+        if let Err(error) = outcome {
+            self.receipt.count_document(&DocumentOutcome::Failed);
+            self.receipt.fail(error.to_string());
+            inside.whole = false;
+        }
+        Ok(inside)
+    }
+
+    /// Asks the publisher's own list of the day and fetches what the package did not hold. `false` when something stays out.
+    async fn close_gaps(&mut self, day: Date, inside: &BTreeSet<(i16, u32)>) -> Result<bool, Stop> {
+        let Some(listed) = self.crawler.list_day(day).await? else { return Ok(true) };
+        let mut complete = true;
+        for number in listed {
+            let known = publication(&number).is_some_and(|publication| inside.contains(&publication));
+            if known || self.is_stored(&number, day)? {
+                continue;
+            }
+            tracing::warn!(source.id = %self.source.id, "{number} of {day} is in no package; asking for it alone");
+            match self.crawler.fetch_notice(&number).await? {
+                Answer::There(notice) => self.single(&number, *notice)?,
+                Answer::Missing => {
+                    self.receipt.fail(format!("{number} of {day} is listed, but neither in the package nor alone"));
+                    complete = false;
+                }
+            }
+        }
+        self.intake.flush(self.receipt)?;
+        Ok(complete)
+    }
+
+    fn is_stored(&mut self, number: &str, day: Date) -> Result<bool, IngestError> {
+        let wanted = publication(number);
+        let ids = self.intake.session().derived.ids_published_on(&self.source.id, day)?;
+        Ok(ids.iter().filter_map(|id| publication(id.as_str().rsplit('/').next()?)).any(|id| Some(id) == wanted))
+    }
+
+    fn single(&mut self, number: &str, notice: Fetched) -> Result<(), Stop> {
+        let limit = self.intake.session().workspace.config.limits.document;
+        let origin = Origin {
+            source: self.source.id.clone(),
+            url: notice.url.to_string(),
+            fetched_at: self.now,
+            run: self.intake.session().run.clone(),
+            status: Some(notice.status),
+            headers: notice.headers.clone(),
+            member: Vec::new(),
+            container: None,
+        };
+        let body = notice.body.into_bytes(limit).map_err(|error| IngestError::Io {
+            action: format!("read the answer for {number}"),
+            reason: error.to_string(),
+        })?;
+        match body {
+            Some(body) => self.intake.push(origin, body, self.receipt)?,
+            None => {
+                self.receipt.count_document(&DocumentOutcome::Failed);
+                self.receipt.fail(format!("{number} is larger than {} MiB (limits.document)", limit >> 20));
+            }
+        }
+        Ok(())
+    }
+
+    /// The cursor moves last: archive, store and index have everything before it.
+    fn move_cursor(&mut self, issue: Issue) -> Result<(), IngestError> {
+        self.intake.finish(self.receipt)?;
+        let forward = self.receipt.watermark.to.as_deref().and_then(Issue::parse).is_none_or(|known| known < issue);
+        if forward {
+            let cursor = Cursor { source: self.source.id.clone(), position: issue.to_string(), as_of: self.now };
+            self.intake.session().kept.set_cursor(&cursor)?;
+            self.receipt.watermark.to = Some(cursor.position);
+        }
+        Ok(())
+    }
+}
+
+/// Why a source's run ends before its end.
+enum Stop {
+    /// Our own disk, store or index.
+    Ours(IngestError),
+    /// The source.
+    Theirs(CrawlError),
+    /// `--sample` is reached.
+    Enough,
+}
+
+impl From<IngestError> for Stop {
+    fn from(error: IngestError) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<CrawlError> for Stop {
+    fn from(error: CrawlError) -> Self {
+        Self::Theirs(error)
+    }
+}
+
+/// What a package said by the names of its members.
+#[derive(Default)]
+struct Inside {
+    numbers: BTreeSet<(i16, u32)>,
+    day: Option<Date>,
+    whole: bool,
+    stopped: bool,
+}
+
+impl Inside {
+    /// `20260717_136/00497150_2026.xml`: the day of the issue and the notice's number.
+    fn note(&mut self, path: &[String]) {
+        let Some(member) = path.last() else { return };
+        let mut parts = member.rsplit('/');
+        let file = parts.next().unwrap_or_default();
+        let stem = file.split('.').next().unwrap_or_default().replace('_', "-");
+        self.numbers.extend(publication(&stem));
+        let folder = parts.next().unwrap_or_default();
+        self.day = self.day.or_else(|| Date::strptime("%Y%m%d", folder.get(..8)?).ok());
+    }
+}
+
+/// `00497150-2026` or `497150-2026` → year and number.
+fn publication(text: &str) -> Option<(i16, u32)> {
+    let (number, year) = text.split_once('-')?;
+    Some((year.parse().ok()?, number.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_say_day_and_number() {
+        let mut inside = Inside::default();
+        inside.note(&["20260717_136/00497150_2026.xml".to_owned()]);
+        inside.note(&["20260717_136/000995_2020.xml".to_owned()]);
+        inside.note(&["odd.xml".to_owned()]);
+        assert_eq!(inside.day, Some(jiff::civil::date(2026, 7, 17)));
+        assert_eq!(inside.numbers, BTreeSet::from([(2026, 497_150), (2020, 995)]));
+        assert_eq!(publication("497150-2026"), publication("00497150-2026"));
+    }
+}

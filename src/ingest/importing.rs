@@ -1,0 +1,230 @@
+//! `import`: files and folders → documents, filed under the source that format and content point to.
+
+use std::fs::File;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::intake::Intake;
+use super::{IngestError, Progress, Session, Workspace};
+use crate::config::Limits;
+use crate::formats::{self, Format};
+use crate::ids::SourceId;
+use crate::raw::Origin;
+use crate::records::{DocumentOutcome, Receipt, SourceReceipt};
+use crate::unpack::{self, Entry};
+
+/// What to import and how.
+pub struct ImportOptions {
+    /// Under which source; `None` lets the content say.
+    pub source: Option<SourceId>,
+    /// As which format; `None` lets the document say.
+    pub format: Option<&'static Format>,
+    /// Files, folders, or `-`.
+    pub paths: Vec<String>,
+}
+
+/// Where documents go that no source claims.
+const NO_SOURCE: &str = "import";
+
+/// Imports everything below the paths.
+///
+/// # Errors
+/// When a path is not there, or the run cannot go on; documents that cannot be read are on the receipt.
+pub fn import(
+    workspace: &Workspace,
+    options: &ImportOptions,
+    command: &str,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<Receipt, IngestError> {
+    for path in &options.paths {
+        if path != "-" {
+            Path::new(path)
+                .metadata()
+                .map_err(|error| IngestError::Path { path: path.clone(), reason: error.to_string() })?;
+        }
+    }
+    let mut session = Session::open(workspace, command, now)?;
+    let run = session.run.clone();
+    let mut receipts: Vec<SourceReceipt> = Vec::new();
+    {
+        let mut intake = Intake::new(&mut session, options.format);
+        let mut current = 0;
+        let mut failure = None;
+        let mut take = |name: &str, entry: DocumentEntry| {
+            let (path, body) = match entry {
+                DocumentEntry::Document { path, body } => (path, body),
+                DocumentEntry::Ignored { path } => {
+                    let at = receipt_of(&mut receipts, &default_source(options));
+                    receipts[at].documents.ignored += 1;
+                    tracing::debug!("ignored {name} {}: plainly no data", path.join(" "));
+                    return ControlFlow::Continue(());
+                }
+                DocumentEntry::Failed { path, reason } => {
+                    let at = receipt_of(&mut receipts, &default_source(options));
+                    receipts[at].count_document(&DocumentOutcome::Failed);
+                    let what = path.last().map_or(name, |member| member);
+                    tracing::warn!("not taken in: {what} {reason}");
+                    receipts[at].fail(format!("{what} {reason}"));
+                    return ControlFlow::Continue(());
+                }
+            };
+            let source = source_of(workspace, options, &body);
+            let at = receipt_of(&mut receipts, &source);
+            let origin = Origin {
+                source,
+                url: format!("file:{name}"),
+                fetched_at: now,
+                run: run.clone(),
+                status: None,
+                headers: Vec::new(),
+                member: path,
+                container: None,
+            };
+            // A batch belongs to one receipt, so a change of source ends it.
+            let done = if at == current { Ok(()) } else { intake.flush(&mut receipts[current]) };
+            current = at;
+            match done.and_then(|()| intake.push(origin, body, &mut receipts[at])) {
+                Ok(()) => {
+                    progress(&receipts[at], name);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        for path in &options.paths {
+            read_documents(path, &workspace.config.limits, &mut take)?;
+        }
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if receipts.is_empty() {
+            receipt_of(&mut receipts, &default_source(options));
+        }
+        intake.finish(&mut receipts[current])?;
+    }
+    session.finish(receipts, now)
+}
+
+fn default_source(options: &ImportOptions) -> SourceId {
+    options.source.clone().unwrap_or_else(|| SourceId::new(NO_SOURCE))
+}
+
+fn source_of(workspace: &Workspace, options: &ImportOptions, body: &[u8]) -> SourceId {
+    if let Some(source) = &options.source {
+        return source.clone();
+    }
+    let format = options.format.or_else(|| formats::sniff(body).ok());
+    let claimed = format.and_then(|format| {
+        workspace.sources.iter().find(|source| source.sniff.as_ref().is_some_and(|sniff| sniff.matches(format.name, body)))
+    });
+    claimed.map_or_else(|| SourceId::new(NO_SOURCE), |source| source.id.clone())
+}
+
+fn receipt_of(receipts: &mut Vec<SourceReceipt>, source: &SourceId) -> usize {
+    receipts.iter().position(|receipt| receipt.source == *source).unwrap_or_else(|| {
+        receipts.push(SourceReceipt::new(source.clone()));
+        receipts.len() - 1
+    })
+}
+
+/// What a path holds, for `import` and `parse` alike.
+pub enum DocumentEntry {
+    /// A document.
+    Document {
+        /// Names inside packages.
+        path: Vec<String>,
+        /// The bytes.
+        body: Bytes,
+    },
+    /// Plainly no data.
+    Ignored {
+        /// Names inside packages.
+        path: Vec<String>,
+    },
+    /// Not taken in.
+    Failed {
+        /// Names inside packages.
+        path: Vec<String>,
+        /// Why, as a fragment.
+        reason: String,
+    },
+}
+
+/// Walks a file, a folder (by name, in order) or standard input (`-`).
+///
+/// # Errors
+/// When the path itself cannot be read; what is wrong inside is an entry.
+pub fn read_documents(
+    path: &str,
+    limits: &Limits,
+    take: &mut dyn FnMut(&str, DocumentEntry) -> ControlFlow<()>,
+) -> Result<(), IngestError> {
+    if path == "-" {
+        read_one("-", std::io::stdin().lock(), limits, take);
+        return Ok(());
+    }
+    walk(Path::new(path), limits, take, 0).map(|_| ())
+}
+
+const FOLDERS_DEEP: usize = 40;
+
+fn walk(
+    path: &Path,
+    limits: &Limits,
+    take: &mut dyn FnMut(&str, DocumentEntry) -> ControlFlow<()>,
+    depth: usize,
+) -> Result<ControlFlow<()>, IngestError> {
+    let name = path.display().to_string();
+    let unreadable = |error: std::io::Error| IngestError::Path { path: name.clone(), reason: error.to_string() };
+    if path.is_dir() {
+        if depth > FOLDERS_DEEP {
+            return Err(IngestError::Path { path: name, reason: "folders are nested too deep".to_owned() });
+        }
+        let mut inside: Vec<_> =
+            path.read_dir().map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        inside.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in inside {
+            if walk(&entry.path(), limits, take, depth + 1)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        return Ok(ControlFlow::Continue(()));
+    }
+    if depth > 0 && unpack::is_ignored_name(&name) {
+        return Ok(take(&name, DocumentEntry::Ignored { path: Vec::new() }));
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    Ok(read_one(&name, file, limits, take))
+}
+
+fn read_one(
+    name: &str,
+    input: impl Read,
+    limits: &Limits,
+    take: &mut dyn FnMut(&str, DocumentEntry) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut stopped = ControlFlow::Continue(());
+    let outcome = unpack::walk(name, input, limits, &mut |entry| {
+        let entry = match entry {
+            Entry::Document { path, body } => DocumentEntry::Document { path, body },
+            Entry::Ignored { path } => DocumentEntry::Ignored { path },
+            Entry::Refused { path, reason } => DocumentEntry::Failed { path, reason },
+        };
+        stopped = take(name, entry);
+        stopped
+    });
+    match outcome {
+        Err(error) if stopped.is_continue() => {
+            take(name, DocumentEntry::Failed { path: Vec::new(), reason: format!("was not read to its end: {error}") })
+        }
+        _ => stopped,
+    }
+}

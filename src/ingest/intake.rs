@@ -1,0 +1,248 @@
+//! Documents of one source, in batches: hash, drop what is known, archive, parse, classify, store, index.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use rayon::prelude::*;
+
+use super::{IngestError, Session, Workspace};
+use crate::analysis::Stems;
+use crate::archive::{self, Archive, Prepared};
+use crate::formats::{self, Format};
+use crate::ids::SourceId;
+use crate::raw::{Origin, RawDocument};
+use crate::records::{DocumentOutcome, RecordCounts, SourceReceipt};
+use crate::search::IndexDocument;
+use crate::store::{Batch, Derived, Kept, PreparedNotice, StoredDocument};
+
+const BATCH_DOCUMENTS: usize = 256;
+const BATCH_BYTES: usize = 16 << 20;
+
+/// Takes in the documents of one source.
+pub(super) struct Intake<'s, 'w> {
+    session: &'s mut Session<'w>,
+    format: Option<&'static Format>,
+    pending: Vec<(Origin, Bytes)>,
+    pending_bytes: usize,
+    uncommitted: u64,
+}
+
+impl<'s, 'w> Intake<'s, 'w> {
+    pub fn new(session: &'s mut Session<'w>, format: Option<&'static Format>) -> Self {
+        Self { session, format, pending: Vec::new(), pending_bytes: 0, uncommitted: 0 }
+    }
+
+    pub fn session(&mut self) -> &mut Session<'w> {
+        self.session
+    }
+
+    /// Adds a document; works when a batch is full.
+    pub fn push(&mut self, origin: Origin, body: Bytes, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
+        self.pending_bytes += body.len();
+        self.pending.push((origin, body));
+        if self.pending.len() >= BATCH_DOCUMENTS || self.pending_bytes >= BATCH_BYTES {
+            self.flush(receipt)?;
+        }
+        Ok(())
+    }
+
+    /// Brings everything added so far into archive, store and index (the index without its commit).
+    pub fn flush(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
+        let documents: Vec<RawDocument> =
+            self.pending.par_drain(..).map(|(origin, body)| RawDocument::new(origin, body)).collect();
+        self.pending_bytes = 0;
+        let fresh = self.without_known(documents, receipt)?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let workspace = self.session.workspace;
+        let format = self.format;
+        let read: Vec<(Prepared, Reading)> = fresh
+            .par_iter()
+            .map(|document| (Prepared::new(document), Reading::of(document, format, workspace)))
+            .collect();
+        let mut stored = Vec::with_capacity(read.len());
+        for (document, (prepared, reading)) in fresh.iter().zip(read) {
+            let at = self.session.archive.append(&prepared)?;
+            receipt.count_document(&reading.outcome);
+            reading.count(receipt);
+            stored.push(reading.stored(document, at));
+        }
+        self.session.archive.sync()?;
+        let batch = Batch { documents: stored, archive_end: self.session.archive.end() };
+        let applied = self.session.derived.apply(&mut self.session.kept, batch)?;
+        receipt.notices.new += applied.notices.new;
+        receipt.notices.changed += applied.notices.changed;
+        receipt.notices.unchanged += applied.notices.unchanged;
+        self.uncommitted += applied.written.len() as u64;
+        for (seq, document) in index_documents(applied.written) {
+            self.session.index.put(seq, document)?;
+        }
+        if self.uncommitted >= workspace.config.index.commit_every {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Flushes and commits the index: from here on a cursor may move.
+    pub fn finish(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
+        self.flush(receipt)?;
+        self.commit()
+    }
+
+    fn commit(&mut self) -> Result<(), IngestError> {
+        let seq = self.session.derived.change_seq()?;
+        if self.session.index.applied() < seq {
+            self.session.index.commit(seq)?;
+        }
+        self.uncommitted = 0;
+        Ok(())
+    }
+
+    fn without_known(
+        &self,
+        documents: Vec<RawDocument>,
+        receipt: &mut SourceReceipt,
+    ) -> Result<Vec<RawDocument>, IngestError> {
+        let mut fresh = Vec::with_capacity(documents.len());
+        let mut seen = HashSet::new();
+        for document in documents {
+            receipt.bytes += document.body.len() as u64;
+            let known = self.session.derived.has_document(&document.origin.source, &document.id)?
+                || !seen.insert((document.origin.source.clone(), document.id));
+            if known {
+                receipt.count_document(&DocumentOutcome::Duplicate);
+            } else {
+                fresh.push(document);
+            }
+        }
+        Ok(fresh)
+    }
+}
+
+/// Index documents in the order of their changes.
+pub(super) fn index_documents(written: Vec<(u64, crate::notice::Notice)>) -> Vec<(u64, IndexDocument)> {
+    written
+        .into_par_iter()
+        .with_min_len(16)
+        .map_init(Stems::default, |stems, (seq, notice)| (seq, IndexDocument::new(&notice, stems)))
+        .collect()
+}
+
+/// What a document said.
+struct Reading {
+    outcome: DocumentOutcome,
+    format: Option<&'static str>,
+    records: RecordCounts,
+    issues: Vec<crate::issue::Issue>,
+    notices: Vec<PreparedNotice>,
+}
+
+impl Reading {
+    /// Parses and classifies. A document that cannot be read, or on which the parser itself fails, is quarantined.
+    fn of(document: &RawDocument, format: Option<&'static Format>, workspace: &Workspace) -> Self {
+        let parse = || {
+            let format = match format {
+                Some(format) => format,
+                None => formats::sniff(&document.body)?,
+            };
+            formats::parse(document, Some(format)).map(|parsed| (format.name, parsed))
+        };
+        match catch_unwind(AssertUnwindSafe(parse)) {
+            Ok(Ok((format, parsed))) => {
+                let notices = parsed.notices.into_iter().map(|mut notice| {
+                    notice.categories = workspace.classifier.classify(&notice);
+                    PreparedNotice::new(notice)
+                });
+                Self {
+                    outcome: DocumentOutcome::Parsed,
+                    format: Some(format),
+                    records: parsed.records,
+                    issues: parsed.issues,
+                    notices: notices.collect(),
+                }
+            }
+            Ok(Err(error)) => Self::quarantined(error.code(), error.to_string()),
+            Err(_) => Self::quarantined("parser-panic", "the parser itself failed on it: please report".to_owned()),
+        }
+    }
+
+    fn quarantined(code: &str, reason: String) -> Self {
+        Self {
+            outcome: DocumentOutcome::Quarantined { code: code.to_owned(), reason },
+            format: None,
+            records: RecordCounts { read: 1, quarantined: 1, ..RecordCounts::default() },
+            issues: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    fn count(&self, receipt: &mut SourceReceipt) {
+        receipt.records.read += self.records.read;
+        receipt.records.notices += self.records.notices;
+        receipt.records.non_notice += self.records.non_notice;
+        receipt.records.quarantined += self.records.quarantined;
+        let on_notices: usize = self.notices.iter().map(|notice| notice.notice().issues.len()).sum();
+        receipt.issues += (self.issues.len() + on_notices) as u64;
+    }
+
+    fn stored(self, document: &RawDocument, at: archive::Position) -> StoredDocument {
+        StoredDocument {
+            source: document.origin.source.clone(),
+            raw_id: document.id,
+            at,
+            name: document.origin.name().to_owned(),
+            fetched_at: document.origin.fetched_at,
+            format: self.format,
+            outcome: self.outcome,
+            records: self.records,
+            issues: self.issues,
+            notices: self.notices,
+        }
+    }
+}
+
+/// Brings the store up to the archive: what an earlier run archived but did not get to store.
+pub(super) fn catch_up(
+    workspace: &Workspace,
+    kept: &mut Kept,
+    derived: &mut Derived,
+    archive: &Archive,
+) -> Result<u64, IngestError> {
+    let from = derived.archive_position()?;
+    if from == archive.end() {
+        return Ok(0);
+    }
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    let mut count = 0;
+    let mut replay = archive::replay(&workspace.layout.archive(), from)?.peekable();
+    while let Some(record) = replay.next() {
+        let (document, at, next) = record?;
+        bytes += document.body.len();
+        batch.push((document, at));
+        if batch.len() >= BATCH_DOCUMENTS || bytes >= BATCH_BYTES || replay.peek().is_none() {
+            count += batch.len() as u64;
+            let documents = batch
+                .par_drain(..)
+                .map(|(document, at)| {
+                    let format = format_of(workspace, &document.origin.source);
+                    Reading::of(&document, format, workspace).stored(&document, at)
+                })
+                .collect();
+            derived.apply(kept, Batch { documents, archive_end: next })?;
+            bytes = 0;
+        }
+    }
+    if count > 0 {
+        tracing::info!(documents = count, "caught up with {count} archived documents that were not stored yet");
+    }
+    Ok(count)
+}
+
+/// The format that a source's definition fixes, if any.
+pub(super) fn format_of(workspace: &Workspace, source: &SourceId) -> Option<&'static Format> {
+    let source = workspace.sources.iter().find(|known| known.id == *source)?;
+    source.document.format.as_deref().and_then(formats::find)
+}

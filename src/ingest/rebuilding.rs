@@ -1,0 +1,147 @@
+//! Derived state, made anew: labels after definitions changed, the index from the store, everything from the archive.
+
+use super::intake::{catch_up, index_documents};
+use super::{IngestError, Session, Workspace};
+use crate::archive::Archive;
+use crate::search::IndexWriter;
+use crate::store::{Derived, Kept, PreparedNotice, StoreError, WriterLock};
+
+const CHUNK: usize = 256;
+const CLASSIFIER: &str = "classifier";
+
+/// Classifies every stored notice again when the definitions are not those of the last run.
+pub(super) fn relabel(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
+    let wanted = workspace.classifier.fingerprint();
+    let stored = derived.meta(CLASSIFIER)?;
+    if stored.as_deref() == Some(wanted.as_str()) {
+        return Ok(());
+    }
+    let last = derived.change_seq()?;
+    let mut from = 0;
+    let mut changed = 0;
+    while from < last {
+        let chunk = derived.changes_since(from, CHUNK)?;
+        let Some((seq, _)) = chunk.last() else { break };
+        from = *seq;
+        let notices = chunk
+            .into_iter()
+            .filter(|(seq, _)| *seq <= last)
+            .map(|(_, mut notice)| {
+                notice.categories = workspace.classifier.classify(&notice);
+                let first_seen = notice.first_seen.unwrap_or_default();
+                (PreparedNotice::new(notice), first_seen)
+            })
+            .collect();
+        changed += derived.replace(notices)?.written.len();
+    }
+    derived.set_meta(CLASSIFIER, &wanted)?;
+    if last > 0 {
+        tracing::info!(changed, "the categories changed: {changed} stored notices have other labels now");
+    }
+    Ok(())
+}
+
+/// Applies the store's changes that the index does not have yet.
+pub(super) fn follow_store(index: &mut IndexWriter, derived: &Derived, commit_every: u64) -> Result<(), IngestError> {
+    let mut since_commit = 0;
+    let mut from = index.applied();
+    loop {
+        let chunk = derived.changes_since(from, CHUNK)?;
+        let Some((seq, _)) = chunk.last() else { break };
+        from = *seq;
+        since_commit += chunk.len() as u64;
+        for (seq, document) in index_documents(chunk) {
+            index.put(seq, document)?;
+        }
+        if since_commit >= commit_every {
+            index.commit(from)?;
+            since_commit = 0;
+        }
+    }
+    if since_commit > 0 {
+        index.commit(from)?;
+    }
+    Ok(())
+}
+
+/// Builds a new index from the store beside the one that serves, then lets it serve.
+pub(super) fn build_index(workspace: &Workspace, derived: &Derived, why: &str) -> Result<IndexWriter, IngestError> {
+    let notices = derived.change_seq()?;
+    if notices > 0 {
+        tracing::info!("building the search index anew: {why}");
+    }
+    let settings = &workspace.config.index;
+    let mut index = IndexWriter::create(&workspace.layout.index(), settings)?;
+    follow_store(&mut index, derived, settings.commit_every)?;
+    index.publish()?;
+    Ok(index)
+}
+
+/// `rebuild --index`: the index from the store.
+///
+/// # Errors
+/// When somebody else writes, or store or index cannot be opened.
+pub fn rebuild_index(workspace: &Workspace, now: jiff::Timestamp) -> Result<u64, IngestError> {
+    let layout = &workspace.layout;
+    layout.require()?;
+    let _lock = WriterLock::take(layout, "rebuild --index", now)?;
+    let derived = Derived::open_writer(&layout.derived())?;
+    let index = build_index(workspace, &derived, "asked for")?;
+    let applied = index.applied();
+    index.close()?;
+    Ok(applied)
+}
+
+/// `rebuild --from-archive`: everything derived, from the raw documents. Kept state is untouched; the old store
+/// serves until the new one is whole.
+///
+/// # Errors
+/// When somebody else writes, or the archive is damaged.
+pub fn rebuild_from_archive(workspace: &Workspace, now: jiff::Timestamp) -> Result<u64, IngestError> {
+    let layout = &workspace.layout;
+    let _lock = WriterLock::take(layout, "rebuild --from-archive", now)?;
+    let mut kept = Kept::open_writer(&layout.kept())?;
+    let archive = Archive::open(&layout.archive())?;
+    let fresh = layout.root().join("store.new.db");
+    remove_database(&fresh)?;
+    let mut derived = Derived::open_writer(&fresh)?;
+    let documents = catch_up(workspace, &mut kept, &mut derived, &archive)?;
+    derived.set_meta(CLASSIFIER, &workspace.classifier.fingerprint())?;
+    derived.close()?;
+    let target = layout.derived();
+    for side in ["-wal", "-shm"] {
+        let mut name = target.clone().into_os_string();
+        name.push(side);
+        remove_if_there(std::path::Path::new(&name))?;
+    }
+    std::fs::rename(&fresh, &target).map_err(|source| StoreError::Io { action: "put in place", path: target, source })?;
+    let derived = Derived::open_writer(&layout.derived())?;
+    build_index(workspace, &derived, "everything is rebuilt from the archive")?.close()?;
+    Ok(documents)
+}
+
+fn remove_database(path: &std::path::Path) -> Result<(), IngestError> {
+    for side in ["", "-wal", "-shm"] {
+        let mut name = path.to_owned().into_os_string();
+        name.push(side);
+        remove_if_there(std::path::Path::new(&name))?;
+    }
+    Ok(())
+}
+
+fn remove_if_there(path: &std::path::Path) -> Result<(), IngestError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::Io { action: "remove", path: path.to_owned(), source }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Session<'_> {
+    /// How many changes the store has and the index too: equal whenever a session is at rest.
+    #[cfg(test)]
+    pub(crate) fn sequences(&self) -> (u64, u64) {
+        (self.derived.change_seq().expect("readable"), self.index.applied())
+    }
+}
