@@ -10,7 +10,7 @@ mod definition;
 mod matcher;
 mod score;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -187,9 +187,10 @@ impl Classifier {
         for (at, code) in notice.cpv.iter().enumerate() {
             codes.push(("cpv".to_owned(), code, at == 0));
         }
+        let mut known: HashSet<&str> = notice.cpv.iter().map(String::as_str).collect();
         for lot in &lots {
             for code in &lot.cpv {
-                if !codes.iter().any(|(_, known, _)| known == code) {
+                if known.insert(code) {
                     codes.push((format!("lots[{}].cpv", lot.id), code, false));
                 }
             }

@@ -2,6 +2,8 @@
 //!
 //! Points are log-odds. The weights stand at the top, each with its reason. It does not know how terms are found.
 
+use std::collections::BTreeMap;
+
 use crate::notice::{Classification, Evidence};
 
 use super::definition::{Category, Weight};
@@ -170,10 +172,12 @@ pub(super) fn weigh(category: &Category, hits: Vec<Hit<'_>>, mut codes: Vec<Code
     (score >= 0.05).then(|| Classification { id: category.id.clone(), score, bias, evidence })
 }
 
-/// `1 / (1 + e^-(bias + Σ points))`, summed in the order of the list.
+/// `1 / (1 + e^-(bias + Σ points))`, summed in the order of the list, to nine decimals: so it survives being
+/// written and read back, and a stored score equals a fresh one.
 pub fn score(bias: f64, evidence: &[Evidence]) -> f64 {
     let sum: f64 = evidence.iter().map(|piece| piece.points).sum();
-    1.0 / (1.0 + (-(bias + sum)).exp())
+    let exact = 1.0 / (1.0 + (-(bias + sum)).exp());
+    (exact * 1e9).round() / 1e9
 }
 
 /// Of hits inside one another only the outer one counts: `anti-drone` is one reason, and `drone` inside
@@ -205,24 +209,26 @@ fn outermost(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
     kept
 }
 
-/// A lot that its own vetoes outweigh says nothing, and a lot's veto says nothing about the other lots.
-fn without_vetoed_lots<'a>(vetoes: Vec<Hit<'a>>, terms: Vec<Hit<'a>>) -> (Vec<Hit<'a>>, Vec<Hit<'a>>) {
-    let sum_of = |list: &[Hit<'_>], lot: usize| -> f64 {
-        list.iter()
-            .filter(|hit| hit.lot == Some(lot))
-            .map(Hit::points)
-            .fold(0.0, |sum, points| if points.abs() > f64::abs(sum) { points } else { sum })
-    };
-    let outweighed =
-        |lot: Option<usize>| lot.is_some_and(|lot| sum_of(&terms, lot) * 0.7 + sum_of(&vetoes, lot) <= 0.0);
-    let mut silent: Vec<usize> = vetoes.iter().filter_map(|hit| hit.lot).filter(|lot| outweighed(Some(*lot))).collect();
-    silent.sort_unstable();
-    silent.dedup();
-    let speaks = |hit: &Hit<'_>| hit.lot.is_none_or(|lot| silent.binary_search(&lot).is_err());
-    let terms: Vec<Hit<'a>> = terms.into_iter().filter(speaks).collect();
-    // A veto in a lot that names the object elsewhere only matters where it outweighs, which was settled above.
-    let vetoes = vetoes.into_iter().filter(|hit| hit.lot.is_none()).collect();
-    (vetoes, terms)
+/// A lot's veto speaks against its own lot only: a lot whose strongest term and strongest veto together would be no
+/// label says nothing, and the other lots and the notice do not hear of it.
+fn without_vetoed_lots<'a>(vetoes: Vec<Hit<'a>>, mut terms: Vec<Hit<'a>>) -> (Vec<Hit<'a>>, Vec<Hit<'a>>) {
+    let mut lots: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for hit in &vetoes {
+        if let Some(lot) = hit.lot {
+            let worst = &mut lots.entry(lot).or_default().1;
+            *worst = worst.min(hit.points());
+        }
+    }
+    if !lots.is_empty() {
+        for hit in &terms {
+            if let Some((best, _)) = hit.lot.and_then(|lot| lots.get_mut(&lot)) {
+                *best = best.max(hit.points());
+            }
+        }
+        let label = |lot: usize| lots.get(&lot).is_none_or(|(best, worst)| BIAS + best + worst >= 0.0);
+        terms.retain(|hit| hit.lot.is_none_or(label));
+    }
+    (vetoes.into_iter().filter(|hit| hit.lot.is_none()).collect(), terms)
 }
 
 /// Adds the hits, strongest first, one per family, each further one scaled down.
