@@ -422,7 +422,13 @@ fn the_judged_notices_stay_as_well_labelled_as_they_were() {
                     (false, false) => {}
                 }
                 if wanted != labelled {
-                    println!("{name} {} {}: {}{}", gold.id, if wanted { "missed" } else { "alarm" }, id, explain(&all));
+                    eprintln!(
+                        "{name} {} {}: {}{}",
+                        gold.id,
+                        if wanted { "missed" } else { "alarm" },
+                        id,
+                        explain(&all)
+                    );
                 }
             }
         }
@@ -433,10 +439,10 @@ fn the_judged_notices_stay_as_well_labelled_as_they_were() {
         });
         for (id, tally) in &tallies {
             let (precision, recall, f1) = tally.figures();
-            println!("{name} {id}: precision {precision:.3} recall {recall:.3} F1 {f1:.3}");
+            eprintln!("{name} {id}: precision {precision:.3} recall {recall:.3} F1 {f1:.3}");
         }
         let (precision, recall, f1) = total.figures();
-        println!("{name}: precision {precision:.3} recall {recall:.3} F1 {f1:.3}");
+        eprintln!("{name}: precision {precision:.3} recall {recall:.3} F1 {f1:.3}");
         assert!(precision >= precision_floor, "{name}: precision {precision:.3} fell below {precision_floor}");
         assert!(recall >= recall_floor, "{name}: recall {recall:.3} fell below {recall_floor}");
         assert!(f1 >= f1_floor, "{name}: F1 {f1:.3} fell below {f1_floor}");
