@@ -369,8 +369,8 @@ mod tests {
 
     #[test]
     fn case_tells_acronyms_from_words() {
-        let cases: Vec<_> = tokens("UAV Uav uav sUAS A 42 ΗΑ UAVs").map(|token| token.case).collect();
         use Case::{Capital, Lower, Mixed, None, Upper};
+        let cases: Vec<_> = tokens("UAV Uav uav sUAS A 42 ΗΑ UAVs").map(|token| token.case).collect();
         assert_eq!(cases, [Upper, Capital, Lower, Mixed, Capital, None, Upper, Mixed]);
     }
 

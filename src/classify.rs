@@ -1,1 +1,398 @@
-//! (being written)
+//! What is being bought? `index/categories/*.toml` → [`Classifier`]; a notice → security categories with evidence.
+//!
+//! It answers which categories a notice belongs to, how sure that is, and which words and codes say so, with their
+//! place in the text as exported. The purchased object decides: the buyer's name is never read. It does no I/O after
+//! loading, holds no state, and gives the same answer for the same notice whatever came before.
+//!
+//! Three parts: `definition` reads the files, `matcher` finds terms, `score` weighs them.
+
+mod definition;
+mod matcher;
+mod score;
+
+use std::collections::{BTreeMap, HashSet};
+
+use sha2::{Digest, Sha256};
+
+pub use self::definition::{ANY, Category, Term, Weight, Word};
+use self::matcher::{Found, Matcher, MatcherBuilder, Page};
+pub use self::score::score;
+use self::score::{Code, Hit, Position, weigh};
+use crate::analysis::fold;
+use crate::definitions::{DefinitionError, Definitions};
+use crate::ids::CategoryId;
+use crate::notice::{Classification, Notice, Text};
+
+/// The folder of categories.
+pub const CATEGORIES: &str = "index/categories";
+/// The folder of terms that speak against every category.
+pub const VETOES: &str = "index/vetoes";
+
+/// Changes when the same definitions would give other results: part of the fingerprint.
+const RULES: &str = "classify/1";
+/// Words read of one text; a description of megabytes is an attachment, not a description.
+const MOST_WORDS: usize = 20_000;
+/// Words read of one notice, over all its lots and languages.
+const MOST_WORDS_OF_NOTICE: usize = 100_000;
+/// Hits kept of one category in one text.
+const MOST_HITS: usize = 64;
+
+/// What a matched term means.
+#[derive(Debug)]
+struct Rule {
+    /// The category's number; none speaks against all.
+    category: Option<usize>,
+    /// None: the category's name, which only answers queries.
+    weight: Option<Weight>,
+    language: String,
+    text: String,
+    name: String,
+    acronym: bool,
+    phrase: bool,
+}
+
+/// A category that a user's query names, for searching across languages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expansion {
+    /// The category.
+    pub category: CategoryId,
+    /// The term or name that fits, as in the definition.
+    pub term: String,
+    /// Its language.
+    pub language: String,
+    /// Whether it is the category's own name.
+    pub is_label: bool,
+    /// The first scalar of the query that it explains.
+    pub start: usize,
+    /// One past the last one.
+    pub end: usize,
+}
+
+/// The loaded definitions.
+#[derive(Debug)]
+pub struct Classifier {
+    categories: Vec<Category>,
+    rules: Vec<Rule>,
+    matcher: Matcher,
+    /// CPV prefix → categories that name it, and whether strongly.
+    cpv: BTreeMap<String, Vec<(usize, bool)>>,
+    fingerprint: String,
+}
+
+/// One text of a notice.
+struct Source<'n> {
+    field: String,
+    lang: &'n str,
+    text: &'n str,
+    position: Position,
+    lot: Option<usize>,
+}
+
+impl Classifier {
+    /// Reads all definitions.
+    ///
+    /// # Errors
+    /// Every mistake in every file.
+    pub fn load(definitions: &Definitions) -> Result<Self, Vec<DefinitionError>> {
+        let mut errors = Vec::new();
+        let mut digest = Sha256::new();
+        let mut note = |kind: &str, id: &str, text: &str| {
+            for part in [kind, id, text] {
+                digest.update((part.len() as u64).to_le_bytes());
+                digest.update(part.as_bytes());
+            }
+        };
+        note("rules", RULES, "");
+        let mut categories = Vec::new();
+        for file in definitions.list(CATEGORIES).map_err(|error| vec![error])? {
+            note(CATEGORIES, &file.id, &file.text);
+            match definition::parse_category(&file) {
+                Ok(category) => categories.push(category),
+                Err(found) => errors.extend(found),
+            }
+        }
+        let mut vetoes = Vec::new();
+        for file in definitions.list(VETOES).map_err(|error| vec![error])? {
+            note(VETOES, &file.id, &file.text);
+            match definition::parse_vetoes(&file) {
+                Ok(terms) => vetoes.push((file.id, terms)),
+                Err(found) => errors.extend(found),
+            }
+        }
+        if errors.is_empty() { Ok(Self::build(categories, &vetoes, hex(&digest.finalize()))) } else { Err(errors) }
+    }
+
+    fn build(mut categories: Vec<Category>, vetoes: &[(String, Vec<Term>)], fingerprint: String) -> Self {
+        categories.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut rules = Vec::new();
+        let mut matcher = MatcherBuilder::default();
+        let mut add = |words: &[Word], rule: Rule| {
+            matcher.add(u32::try_from(rules.len()).expect("fewer rules than numbers"), words);
+            rules.push(rule);
+        };
+        let mut cpv: BTreeMap<String, Vec<(usize, bool)>> = BTreeMap::new();
+        for (number, category) in categories.iter().enumerate() {
+            for term in &category.terms {
+                add(&term.words, rule_of(Some(number), category.id.as_str(), term));
+            }
+            for (language, text) in category.label.iter() {
+                let words = definition::parse_words(text, false).unwrap_or_default();
+                if !words.is_empty() {
+                    add(&words, label_of(number, category.id.as_str(), language, text));
+                }
+            }
+            for (list, strong) in [(&category.cpv_strong, true), (&category.cpv_weak, false)] {
+                for prefix in list {
+                    cpv.entry(prefix.clone()).or_default().push((number, strong));
+                }
+            }
+        }
+        for (id, terms) in vetoes {
+            for term in terms {
+                add(&term.words, rule_of(None, id, term));
+            }
+        }
+        Self { categories, rules, matcher: matcher.build(), cpv, fingerprint }
+    }
+
+    /// The categories, by id.
+    pub fn categories(&self) -> &[Category] {
+        &self.categories
+    }
+
+    /// One category.
+    pub fn category(&self, id: &str) -> Option<&Category> {
+        self.categories.iter().find(|category| category.id.as_str() == id)
+    }
+
+    /// SHA-256 of the definitions and the version of the rules: stored with results, so that a change is noticed.
+    pub fn fingerprint(&self) -> String {
+        self.fingerprint.clone()
+    }
+
+    /// Every category of the notice that scores 0.05 or more, best first; from 0.5 it is a label.
+    pub fn classify(&self, notice: &Notice) -> Vec<Classification> {
+        let mut sources = Vec::new();
+        push_text(&mut sources, "title", &notice.title, Position::Title, None);
+        push_text(&mut sources, "description", &notice.description, Position::Description, None);
+        // In order of their ids, so that the order in the document cannot matter.
+        let mut lots: Vec<_> = notice.lots.iter().collect();
+        lots.sort_by(|one, other| one.id.cmp(&other.id));
+        for (number, lot) in lots.iter().enumerate() {
+            let field = |part: &str| format!("lots[{}].{part}", lot.id);
+            push_text(&mut sources, &field("title"), &lot.title, Position::LotTitle, Some(number));
+            push_text(&mut sources, &field("description"), &lot.description, Position::LotDescription, Some(number));
+        }
+        let mut codes: Vec<(String, &str, bool)> = Vec::new();
+        for (at, code) in notice.cpv.iter().enumerate() {
+            codes.push(("cpv".to_owned(), code, at == 0));
+        }
+        let mut known: HashSet<&str> = notice.cpv.iter().map(String::as_str).collect();
+        for lot in &lots {
+            for code in &lot.cpv {
+                if known.insert(code) {
+                    codes.push((format!("lots[{}].cpv", lot.id), code, false));
+                }
+            }
+        }
+        self.weigh_all(&sources, &codes)
+    }
+
+    /// What a text gets when it is read as the title of a notice; without a language the terms of all of them count.
+    pub fn try_text(&self, text: &str, lang: Option<&str>) -> Vec<Classification> {
+        let source = Source {
+            field: "title".to_owned(),
+            lang: lang.unwrap_or("und"),
+            text,
+            position: Position::Title,
+            lot: None,
+        };
+        self.weigh_all(&[source], &[])
+    }
+
+    /// The categories that a query names: one of its phrases is a strong term, in any language and any case, or
+    /// the category's own name. `Drohnen` and `drones` name the same one. By category, longest phrase first.
+    pub fn expand(&self, query: &str) -> Vec<Expansion> {
+        let page = Page::new(query, 64);
+        let mut all: Vec<Expansion> = Vec::new();
+        self.matcher.find(&page, false, |found| {
+            let rule = &self.rules[found.term as usize];
+            let Some(category) = rule.category else { return };
+            if !matches!(rule.weight, None | Some(Weight::Strong)) {
+                return;
+            }
+            all.push(Expansion {
+                category: self.categories[category].id.clone(),
+                term: rule.text.clone(),
+                language: rule.language.clone(),
+                is_label: rule.weight.is_none(),
+                start: page.tokens[found.first as usize].start,
+                end: page.tokens[found.last as usize].end,
+            });
+        });
+        // The longest phrase explains best; then the name; then English, for a reason that most can read.
+        all.sort_by(|one, other| {
+            one.category
+                .cmp(&other.category)
+                .then((other.end - other.start).cmp(&(one.end - one.start)))
+                .then(other.is_label.cmp(&one.is_label))
+                .then((other.language == "en").cmp(&(one.language == "en")))
+                .then(one.language.cmp(&other.language))
+                .then(one.term.cmp(&other.term))
+        });
+        all.dedup_by(|later, first| later.category == first.category);
+        all
+    }
+
+    /// The bare scan for all words of all terms over a text: what matching alone costs.
+    #[doc(hidden)]
+    pub fn scan_only(&self, text: &str) -> usize {
+        self.matcher.scan_only(&Page::new(text, MOST_WORDS))
+    }
+
+    fn weigh_all(&self, sources: &[Source<'_>], codes: &[(String, &str, bool)]) -> Vec<Classification> {
+        let mut hits: Vec<Vec<Hit<'_>>> = vec![Vec::new(); self.categories.len()];
+        let mut against_all: Vec<Hit<'_>> = Vec::new();
+        let mut left = MOST_WORDS_OF_NOTICE;
+        for (place, source) in sources.iter().enumerate() {
+            if left == 0 {
+                break;
+            }
+            let page = Page::new(source.text, MOST_WORDS.min(left));
+            left -= page.tokens.len();
+            let mut counts = vec![0usize; self.categories.len() + 1];
+            self.matcher.find(&page, true, |found| {
+                let rule = &self.rules[found.term as usize];
+                let (Some(weight), true) = (rule.weight, rule.fires_in(source.lang)) else { return };
+                let count = &mut counts[rule.category.map_or(0, |number| number + 1)];
+                *count += 1;
+                if *count > MOST_HITS {
+                    return;
+                }
+                let hit = hit_of(rule, weight, place, source, &page, found);
+                match rule.category {
+                    Some(number) => hits[number].push(hit),
+                    None => against_all.push(hit),
+                }
+            });
+        }
+        let mut named: Vec<Vec<Code<'_>>> = vec![Vec::new(); self.categories.len()];
+        for (field, code, main) in codes {
+            self.name_codes(field, code, *main, &mut named);
+        }
+        let mut all: Vec<Classification> = Vec::new();
+        for ((category, mut hits), codes) in self.categories.iter().zip(hits).zip(named) {
+            if hits.is_empty() && codes.is_empty() {
+                continue;
+            }
+            hits.extend(against_all.iter().cloned());
+            all.extend(weigh(category, hits, codes));
+        }
+        all.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.id.cmp(&other.id)));
+        all
+    }
+
+    /// For each category the longest prefix of the code that it names.
+    fn name_codes<'a>(&'a self, field: &'a str, code: &'a str, main: bool, named: &mut [Vec<Code<'a>>]) {
+        let mut met: Vec<usize> = Vec::new();
+        for length in (2..=code.len().min(8)).rev() {
+            let Some((prefix, categories)) = code.get(..length).and_then(|prefix| self.cpv.get_key_value(prefix))
+            else {
+                continue;
+            };
+            for &(number, strong) in categories {
+                if !met.contains(&number) {
+                    met.push(number);
+                    let category = self.categories[number].id.as_str();
+                    named[number].push(Code { category, strong, prefix, field, digits: code, main });
+                }
+            }
+        }
+    }
+}
+
+impl Rule {
+    /// Whether the term counts in a text declared to be in `lang`. A term is a fact about its language: English
+    /// stems are other words elsewhere, and `USV` is a boat in English and a power supply in German. What travels:
+    /// English acronyms and phrases, which publishers everywhere mix into their titles, and whatever the
+    /// definitions file under [`ANY`]. In a text of unknown language everything counts.
+    fn fires_in(&self, lang: &str) -> bool {
+        if self.language == lang || self.language == ANY {
+            return true;
+        }
+        match lang {
+            "nb" | "nn" => self.language == "no",
+            "bs" | "sr" | "me" => self.language == "hr",
+            "ca" | "gl" => self.language == "es",
+            "" | "und" | "mul" | "zxx" => true,
+            _ => self.language == "en" && (self.phrase || self.acronym),
+        }
+    }
+}
+
+fn rule_of(category: Option<usize>, id: &str, term: &Term) -> Rule {
+    let kind = if term.weight == Weight::Veto { "veto" } else { "term" };
+    Rule {
+        category,
+        weight: Some(term.weight),
+        language: term.language.clone(),
+        text: term.text.clone(),
+        name: format!("{kind}:{id}/{}/{}", term.language, term.text),
+        acronym: term.as_written,
+        phrase: term.words.len() > 1,
+    }
+}
+
+fn label_of(category: usize, id: &str, language: &str, text: &str) -> Rule {
+    Rule {
+        category: Some(category),
+        weight: None,
+        language: language.to_owned(),
+        text: text.to_owned(),
+        name: format!("label:{id}/{language}"),
+        acronym: false,
+        phrase: false,
+    }
+}
+
+fn push_text<'n>(into: &mut Vec<Source<'n>>, field: &str, text: &'n Text, position: Position, lot: Option<usize>) {
+    for (lang, text) in text.iter() {
+        into.push(Source { field: field.to_owned(), lang, text, position, lot });
+    }
+}
+
+fn hit_of<'a>(
+    rule: &'a Rule,
+    weight: Weight,
+    place: usize,
+    source: &'a Source<'_>,
+    page: &Page<'a>,
+    found: Found,
+) -> Hit<'a> {
+    let words = &page.tokens[found.first as usize..=found.last as usize];
+    let (first, last) = (words[0], words[words.len() - 1]);
+    let family = words.iter().map(|word| fold(word.surface).chars().take(5).collect::<String>()).collect();
+    Hit {
+        rule: &rule.name,
+        weight,
+        other_object: rule.category.is_none(),
+        doubtful: rule.acronym && page.all_caps,
+        position: source.position,
+        place,
+        lot: source.lot,
+        field: &source.field,
+        lang: source.lang,
+        start: first.start,
+        end: last.end,
+        text: &source.text[first.byte..last.byte + last.surface.len()],
+        family,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

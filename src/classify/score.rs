@@ -1,0 +1,259 @@
+//! How much does what was found say? Hits and codes of one category → evidence whose points add up to the score.
+//!
+//! Points are log-odds. The weights stand at the top, each with its reason. It does not know how terms are found.
+
+use std::collections::BTreeMap;
+
+use crate::notice::{Classification, Evidence};
+
+use super::definition::{Category, Weight};
+
+/// Log-odds of any category before anything was read: security objects are rare. Without evidence the score
+/// stays below 0.05, so that silence is no candidate.
+const BIAS: f64 = -3.0;
+/// A strong term in a title labels alone, with room for one weak doubt.
+const STRONG: f64 = 4.2;
+/// Two weak terms in a title do not label, a weak term with a weak code and a second one does.
+const WEAK: f64 = 1.45;
+/// A veto of the category outweighs one strong term where it stands.
+const VETO: f64 = -3.4;
+/// Words such as insurance or cleaning take the label from one strong term, not from several.
+const OTHER_OBJECT: f64 = -1.8;
+/// A strong CPV code is sufficient alone where it is the main code; among others it is a candidate.
+const CPV_STRONG: f64 = 3.3;
+/// A weak CPV code only adds to a term.
+const CPV_WEAK: f64 = 0.9;
+/// A second, third … piece of the same kind says less than the first.
+const AGAIN: [f64; 5] = [1.0, 0.5, 0.25, 0.15, 0.1];
+
+/// From here the rest of a description counts less: the object is named early.
+pub(super) const HEAD: usize = 600;
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Position {
+    Title,
+    LotTitle,
+    Description,
+    LotDescription,
+}
+
+impl Position {
+    fn factor(self, start: usize) -> f64 {
+        match self {
+            Self::Title => 1.0,
+            Self::LotTitle => 0.9,
+            Self::Description if start < HEAD => 0.8,
+            Self::LotDescription if start < HEAD => 0.6,
+            Self::Description => 0.4,
+            Self::LotDescription => 0.3,
+        }
+    }
+}
+
+/// A term found in a text, gated by language.
+#[derive(Clone, Debug)]
+pub(super) struct Hit<'a> {
+    pub rule: &'a str,
+    pub weight: Weight,
+    /// It speaks against every category, not only this one.
+    pub other_object: bool,
+    /// An acronym in a text of capitals is hardly one.
+    pub doubtful: bool,
+    pub position: Position,
+    /// Which text: the number of the field.
+    pub place: usize,
+    /// Which lot, for texts of lots.
+    pub lot: Option<usize>,
+    pub field: &'a str,
+    pub lang: &'a str,
+    pub start: usize,
+    pub end: usize,
+    pub text: &'a str,
+    /// What makes two hits one: the folded beginnings of its words.
+    pub family: String,
+}
+
+impl Hit<'_> {
+    fn points(&self) -> f64 {
+        let base = match self.weight {
+            Weight::Strong if self.doubtful => WEAK,
+            Weight::Strong => STRONG,
+            Weight::Weak if self.doubtful => WEAK / 2.0,
+            Weight::Weak => WEAK,
+            Weight::Veto if self.other_object => OTHER_OBJECT,
+            Weight::Veto => VETO,
+        };
+        base * self.position.factor(self.start)
+    }
+
+    fn holds(&self, other: &Self) -> bool {
+        self.place == other.place && self.start <= other.start && other.end <= self.end
+    }
+
+    fn length(&self) -> usize {
+        self.end - self.start
+    }
+
+    fn evidence(&self, points: f64) -> Evidence {
+        Evidence {
+            rule: self.rule.to_owned(),
+            field: self.field.to_owned(),
+            lang: Some(self.lang.to_owned()),
+            start: self.start,
+            end: self.end,
+            text: self.text.to_owned(),
+            points: round(points),
+        }
+    }
+}
+
+/// A CPV code of the notice that a category names.
+#[derive(Clone, Debug)]
+pub(super) struct Code<'a> {
+    pub category: &'a str,
+    pub strong: bool,
+    pub prefix: &'a str,
+    pub field: &'a str,
+    pub digits: &'a str,
+    pub main: bool,
+}
+
+impl Code<'_> {
+    fn points(&self) -> f64 {
+        // A whole class of four digits says less than a single product.
+        let depth = match self.prefix.len() {
+            ..=3 => 0.7,
+            4 => 0.9,
+            5 => 1.0,
+            _ => 1.05,
+        };
+        let base = if self.strong { CPV_STRONG } else { CPV_WEAK };
+        base * depth * if self.main { 1.0 } else { 0.85 }
+    }
+
+    fn evidence(&self, points: f64) -> Evidence {
+        let weight = if self.strong { Weight::Strong } else { Weight::Weak };
+        Evidence {
+            rule: format!("cpv:{}/{}/{}", self.category, weight.as_str(), self.prefix),
+            field: self.field.to_owned(),
+            lang: None,
+            start: 0,
+            end: self.digits.chars().count(),
+            text: self.digits.to_owned(),
+            points: round(points),
+        }
+    }
+}
+
+/// The classification of one category; `None` when nothing speaks for it or the score is below 0.05.
+pub(super) fn weigh(category: &Category, hits: Vec<Hit<'_>>, mut codes: Vec<Code<'_>>) -> Option<Classification> {
+    let hits = outermost(hits);
+    let (vetoes, terms): (Vec<Hit<'_>>, Vec<Hit<'_>>) = hits.into_iter().partition(|hit| hit.weight == Weight::Veto);
+    let (vetoes, terms) = without_vetoed_lots(vetoes, terms);
+    let mut evidence = Vec::new();
+    add(&mut evidence, terms);
+    let has_term = !evidence.is_empty();
+    codes.sort_by(|one, other| other.points().total_cmp(&one.points()));
+    let (strong, weak): (Vec<_>, Vec<_>) = codes.into_iter().partition(|code| code.strong);
+    for (code, again) in strong.iter().zip([1.0, 0.3]) {
+        evidence.push(code.evidence(code.points() * again));
+    }
+    if let (true, Some(code)) = (has_term, weak.first()) {
+        evidence.push(code.evidence(code.points()));
+    }
+    if evidence.is_empty() {
+        return None;
+    }
+    add(&mut evidence, vetoes);
+    evidence.sort_by(|one, other| other.points.abs().total_cmp(&one.points.abs()));
+    let bias = round(BIAS - (category.threshold / (1.0 - category.threshold)).ln());
+    let score = score(bias, &evidence);
+    (score >= 0.05).then(|| Classification { id: category.id.clone(), score, bias, evidence })
+}
+
+/// `1 / (1 + e^-(bias + Σ points))`, summed in the order of the list, to nine decimals: so it survives being
+/// written and read back, and a stored score equals a fresh one.
+pub fn score(bias: f64, evidence: &[Evidence]) -> f64 {
+    let sum: f64 = evidence.iter().map(|piece| piece.points).sum();
+    let exact = 1.0 / (1.0 + (-(bias + sum)).exp());
+    (exact * 1e9).round() / 1e9
+}
+
+/// Of hits inside one another only the outer one counts: `anti-drone` is one reason, and `drone` inside
+/// `drone bees` is none. Between equals the veto stands, then the strong term.
+fn outermost(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
+    let rank = |hit: &Hit<'_>| match hit.weight {
+        Weight::Veto => 0,
+        Weight::Strong => 1,
+        Weight::Weak => 2,
+    };
+    hits.sort_by(|one, other| {
+        (one.place, one.start)
+            .cmp(&(other.place, other.start))
+            .then(other.length().cmp(&one.length()))
+            .then(rank(one).cmp(&rank(other)))
+            .then(one.doubtful.cmp(&other.doubtful))
+    });
+    let mut kept: Vec<Hit<'_>> = Vec::new();
+    for hit in hits {
+        // Sorted by start, so only the last few kept can hold this one.
+        let holder = kept.iter().rev().take(8).position(|outer| outer.holds(&hit));
+        match holder.map(|back| kept.len() - 1 - back) {
+            // A strong word inside a weak phrase keeps its strength; a weak phrase is no reason to doubt it.
+            Some(at) if kept[at].weight == Weight::Weak && hit.weight == Weight::Strong => kept[at] = hit,
+            Some(_) => {}
+            None => kept.push(hit),
+        }
+    }
+    kept
+}
+
+/// A lot's veto speaks against its own lot only: a lot whose strongest term and strongest veto together would be no
+/// label says nothing, and the other lots and the notice do not hear of it.
+fn without_vetoed_lots<'a>(vetoes: Vec<Hit<'a>>, mut terms: Vec<Hit<'a>>) -> (Vec<Hit<'a>>, Vec<Hit<'a>>) {
+    let mut lots: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for hit in &vetoes {
+        if let Some(lot) = hit.lot {
+            let worst = &mut lots.entry(lot).or_default().1;
+            *worst = worst.min(hit.points());
+        }
+    }
+    if !lots.is_empty() {
+        for hit in &terms {
+            if let Some((best, _)) = hit.lot.and_then(|lot| lots.get_mut(&lot)) {
+                *best = best.max(hit.points());
+            }
+        }
+        let label = |lot: usize| lots.get(&lot).is_none_or(|(best, worst)| BIAS + best + worst >= 0.0);
+        terms.retain(|hit| hit.lot.is_none_or(label));
+    }
+    (vetoes.into_iter().filter(|hit| hit.lot.is_none()).collect(), terms)
+}
+
+/// Adds the hits, strongest first, one per family, each further one scaled down.
+fn add(evidence: &mut Vec<Evidence>, mut hits: Vec<Hit<'_>>) {
+    hits.sort_by(|one, other| {
+        other
+            .points()
+            .abs()
+            .total_cmp(&one.points().abs())
+            .then(one.place.cmp(&other.place))
+            .then(one.start.cmp(&other.start))
+            .then(one.rule.cmp(other.rule))
+    });
+    let mut families: Vec<&str> = Vec::new();
+    for hit in &hits {
+        if families.len() == AGAIN.len() {
+            break;
+        }
+        if !families.contains(&hit.family.as_str()) {
+            evidence.push(hit.evidence(hit.points() * AGAIN[families.len()]));
+            families.push(&hit.family);
+        }
+    }
+}
+
+fn round(points: f64) -> f64 {
+    (points * 1000.0).round() / 1000.0
+}
