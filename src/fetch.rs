@@ -54,6 +54,7 @@ const KEPT: &[&str] = &[
 ];
 /// A longer header value is not kept.
 const HEADER_BYTES: usize = 8 << 10;
+
 /// An answer.
 #[derive(Debug)]
 pub struct Fetched {
@@ -232,8 +233,8 @@ impl Fetcher {
 
         let end = begun + self.politeness.timeout;
         let idle = self.politeness.idle_timeout;
-        let silence = self.politeness.connect_timeout + idle;
-        let mut response = timeout(silence.min(self.politeness.timeout), hop.client.execute(question))
+        let silence = (self.politeness.connect_timeout + idle).min(self.politeness.timeout);
+        let mut response = timeout(silence, hop.client.execute(question))
             .await
             .map_err(|_| within("waiting for the answer", silence))?
             .map_err(failed)?;
@@ -299,6 +300,12 @@ impl Fetcher {
         }
         let first = route.policy.first_backoff(hop.private, self.politeness.backoff);
         let Some(again) = error.retry(route.failed, &self.politeness, first) else {
+            // we give up, but whoever comes next keeps to what the host said
+            if let FetchError::Status { status, retry_after, .. } = &error
+                && (retry_after.is_some() || retry::is_overload(*status))
+            {
+                hop.gate.pause(retry_after.unwrap_or(first));
+            }
             return Err(error.after(route.sent));
         };
         route.failed += 1;

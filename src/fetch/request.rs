@@ -1,5 +1,6 @@
 //! What is asked, and how gently: the caller's side of a request.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
+use super::error::{shown, shown_text};
 use super::gate::Pace;
 
 /// GET, or a search by POST; both are reads and may be repeated.
@@ -45,6 +47,20 @@ pub struct Request {
     pub accept: Vec<u16>,
     /// A smaller bound for this answer than `limits.answer`, in bytes after decompression.
     pub max_bytes: Option<u64>,
+}
+
+/// Header values and the query may be keys, so neither is shown.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = Url::parse(&self.url).map_or_else(|_| shown_text(&self.url), |url| shown(&url));
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &url)
+            .field("headers", &headers)
+            .field("validators", &self.validators)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Request {
@@ -183,5 +199,13 @@ mod tests {
         assert_eq!(quick.first_backoff(false, second), second);
         assert_eq!(quick.first_backoff(true, second), floor);
         assert_eq!(HostPolicy::default().first_backoff(true, second), second);
+    }
+
+    #[test]
+    fn a_request_does_not_show_its_keys() {
+        let headers = vec![("X-Api-Key".into(), "s3cret".into())];
+        let request = Request { headers, ..Request::get("https://example.org/?token=s3cret&page=1") };
+        let shown = format!("{request:?}");
+        assert!(shown.contains("X-Api-Key") && shown.contains("page=1") && !shown.contains("s3cret"), "{shown}");
     }
 }

@@ -25,6 +25,11 @@ pub(super) fn may_pass(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=510 | 512..=599)
 }
 
+/// The host says that it is asked too much, not only that this request failed.
+pub(super) fn is_overload(status: u16) -> bool {
+    matches!(status, 429 | 503)
+}
+
 impl FetchError {
     /// Whether and when to ask again after `attempt` failures before this one; `first` is the shortest wait.
     /// `None`: this error is final.
@@ -36,7 +41,7 @@ impl FetchError {
         match self {
             Self::Timeout { .. } | Self::Transport { .. } => Some(Again { wait, whole_host: false }),
             Self::Status { retry_after: Some(asked), .. } => Some(Again { wait: *asked, whole_host: true }),
-            Self::Status { status, .. } => Some(Again { wait, whole_host: matches!(status, 429 | 503) }),
+            Self::Status { status, .. } => Some(Again { wait, whole_host: is_overload(*status) }),
             _ => None,
         }
     }

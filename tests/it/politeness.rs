@@ -327,6 +327,16 @@ async fn an_overloaded_host_is_left_alone_for_as_long_as_it_says() {
 }
 
 #[tokio::test]
+async fn giving_up_does_not_mean_asking_again_at_once() {
+    let busy: fn() -> Reply = || Reply::new("503 Service Unavailable", &[("Retry-After", "1")], b"");
+    let server = Server::script(vec![busy, || Reply::ok("fine")]).await;
+    let bench = bench_with(|politeness, _| politeness.retries = 0);
+    let error = get(&bench, server.url("/one")).await.expect_err("no more tries");
+    assert!(matches!(error, FetchError::Status { status: 503, tries: 1, .. }), "{error}");
+    assert!(get(&bench, server.url("/two")).await.expect("an answer").waited >= Duration::from_millis(900));
+}
+
+#[tokio::test]
 async fn failures_that_pass_are_survived() {
     let bench = bench();
     let short: fn() -> Reply = || Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
