@@ -1,0 +1,434 @@
+//! One host's gate: when may the next request start? It holds the spacing, the number in flight, the pauses that the
+//! host asked for and the proof of all three. Nobody sends a request without a [`Slot`].
+//!
+//! It knows no HTTP, so its spacing is proven to the millisecond on a paused clock.
+//!
+//! The whole policy is [`State::start`]. A token bucket (GCRA) would say less in more words: jitter, pauses and "the
+//! delay counts from the moment a request left" are all one instant, `next`, that only ever moves to later.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+
+use crate::records::HostReceipt;
+
+/// A request counts from its arrival at the host as far as we can tell, but a slow answer is no slow arrival: at most
+/// this much is added. It covers the handshake of a new connection, which would make two starts look closer there.
+const TRANSIT: Duration = Duration::from_millis(50);
+
+/// How gently one host is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pace {
+    /// Between the starts of two requests.
+    pub(super) delay: Duration,
+    /// Up to this share of the delay is added at random.
+    pub(super) jitter: f64,
+    /// Requests in flight.
+    pub(super) concurrency: usize,
+}
+
+/// The gates of one run, one per host.
+#[derive(Debug, Default)]
+pub(super) struct Gates(Mutex<BTreeMap<String, Arc<Gate>>>);
+
+impl Gates {
+    /// The gate of a host (`ted.europa.eu`, `127.0.0.1:8081`).
+    pub(super) fn of(&self, host: &str) -> Arc<Gate> {
+        let mut gates = lock(&self.0);
+        Arc::clone(gates.entry(host.to_owned()).or_insert_with(|| Arc::new(Gate::new(host))))
+    }
+
+    /// Proof of politeness, by host name; hosts that were never asked are left out.
+    pub(super) fn receipts(&self) -> Vec<HostReceipt> {
+        lock(&self.0).values().map(|gate| gate.receipt()).filter(|receipt| receipt.requests > 0).collect()
+    }
+}
+
+/// One host's gate.
+#[derive(Debug)]
+pub(super) struct Gate {
+    host: String,
+    slots: Arc<Semaphore>,
+    /// Held by the one who waits for the next start: first come, first served.
+    turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The gentlest of all paces that were asked for.
+    pace: Option<Pace>,
+    /// Permits to withdraw as they come back, after the concurrency went down.
+    surplus: usize,
+    /// No request before this.
+    next: Instant,
+    /// The host asked to be left alone until then, longer than we are ready to wait.
+    closed_until: Option<Instant>,
+    last: Option<Instant>,
+    requests: u64,
+    min_gap: Option<Duration>,
+}
+
+/// The host asked to be left alone for this long, and that is longer than we wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Closed(pub(super) Duration);
+
+impl Gate {
+    fn new(host: &str) -> Self {
+        let state = State {
+            pace: None,
+            surplus: 0,
+            next: Instant::now(),
+            closed_until: None,
+            last: None,
+            requests: 0,
+            min_gap: None,
+        };
+        let slots = Arc::new(Semaphore::new(0));
+        Self { host: host.to_owned(), slots, turn: tokio::sync::Mutex::new(()), state: Mutex::new(state) }
+    }
+
+    /// Waits until one more request may start; it has started when this returns. Dropping the future at any point
+    /// leaves nothing behind.
+    ///
+    /// # Errors
+    /// The host has closed its door for longer than we wait.
+    pub(super) async fn enter(self: &Arc<Self>, pace: Pace) -> Result<Slot, Closed> {
+        let asked = Instant::now();
+        self.tighten(pace);
+        let permit = Arc::clone(&self.slots).acquire_owned().await.expect("the semaphore is never closed");
+        let mut slot = Slot { gate: Arc::clone(self), permit: Some(permit), started: asked, waited: Duration::ZERO };
+        let _turn = self.turn.lock().await;
+        loop {
+            // the lock is not held while sleeping: a pause that begins now is seen on waking
+            let start = lock(&self.state).start(Instant::now(), fastrand::f64())?;
+            let wake = match start {
+                Start::Now(at) => {
+                    slot.started = at;
+                    slot.waited = at.duration_since(asked);
+                    return Ok(slot);
+                }
+                Start::At(later) => later,
+            };
+            sleep_until(wake).await;
+        }
+    }
+
+    /// Nobody starts a request before `wait` has passed.
+    pub(super) fn pause(&self, wait: Duration) {
+        let mut state = lock(&self.state);
+        state.next = state.next.max(later(wait));
+    }
+
+    /// Nobody starts a request before `wait` has passed, and nobody waits for that.
+    pub(super) fn close(&self, wait: Duration) {
+        let until = later(wait);
+        let mut state = lock(&self.state);
+        state.closed_until = Some(state.closed_until.map_or(until, |before| before.max(until)));
+    }
+
+    /// Two sources may share a host: the gentler wish wins.
+    fn tighten(&self, wish: Pace) {
+        let wish = Pace { concurrency: wish.concurrency.max(1), jitter: wish.jitter.clamp(0.0, 1.0), ..wish };
+        let mut state = lock(&self.state);
+        let Some(pace) = state.pace else {
+            state.pace = Some(wish);
+            self.slots.add_permits(wish.concurrency);
+            return;
+        };
+        if wish.concurrency < pace.concurrency {
+            let cut = pace.concurrency - wish.concurrency;
+            state.surplus += cut - self.slots.forget_permits(cut);
+        }
+        state.pace = Some(Pace {
+            delay: pace.delay.max(wish.delay),
+            jitter: pace.jitter.max(wish.jitter),
+            concurrency: pace.concurrency.min(wish.concurrency),
+        });
+    }
+
+    fn receipt(&self) -> HostReceipt {
+        let state = lock(&self.state);
+        let limit = state.pace.map_or_else(String::new, |pace| {
+            format!("1 request per {} ms, {} at a time", pace.delay.as_millis(), pace.concurrency)
+        });
+        HostReceipt {
+            host: self.host.clone(),
+            requests: state.requests,
+            min_gap_ms: state.min_gap.map(|gap| u64::try_from(gap.as_millis()).unwrap_or(u64::MAX)),
+            limit,
+        }
+    }
+}
+
+enum Start {
+    Now(Instant),
+    At(Instant),
+}
+
+impl State {
+    /// The whole policy: one start, then nothing for the delay and a random part of the jitter (`dice` in 0..1); no
+    /// start during a pause; none at all behind a closed door.
+    fn start(&mut self, now: Instant, dice: f64) -> Result<Start, Closed> {
+        if let Some(until) = self.closed_until.filter(|until| *until > now) {
+            return Err(Closed(until - now));
+        }
+        if now < self.next {
+            return Ok(Start::At(self.next));
+        }
+        if let Some(last) = self.last {
+            let gap = now.duration_since(last);
+            self.min_gap = Some(self.min_gap.map_or(gap, |smallest| smallest.min(gap)));
+        }
+        self.requests += 1;
+        self.last = Some(now);
+        self.next = now + self.pace.map_or(Duration::ZERO, |pace| spaced(pace, dice));
+        Ok(Start::Now(now))
+    }
+}
+
+/// Delay plus a part of the jitter; never less than the delay.
+fn spaced(pace: Pace, dice: f64) -> Duration {
+    pace.delay.saturating_add(pace.delay.mul_f64((pace.jitter * dice).clamp(0.0, 1.0)))
+}
+
+/// Leave to have one request in flight; given back on drop.
+#[derive(Debug)]
+pub(super) struct Slot {
+    gate: Arc<Gate>,
+    permit: Option<OwnedSemaphorePermit>,
+    started: Instant,
+    /// How long the gate held the request back.
+    pub(super) waited: Duration,
+}
+
+impl Slot {
+    /// The head of the answer is here, so the request had arrived by now.
+    pub(super) fn arrived(&self) {
+        let transit = self.started.elapsed().min(TRANSIT);
+        let mut state = lock(&self.gate.state);
+        if state.last == Some(self.started) {
+            state.next += transit;
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = lock(&self.gate.state);
+        if state.surplus > 0
+            && let Some(permit) = self.permit.take()
+        {
+            state.surplus -= 1;
+            permit.forget();
+        }
+    }
+}
+
+/// A wait that no clock can express counts as a year.
+fn later(wait: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_hours(365 * 24);
+    Instant::now() + wait.min(YEAR)
+}
+
+/// A panic elsewhere does not make a counter wrong.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tokio::time::sleep;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn pace(delay: Duration, jitter: f64, concurrency: usize) -> Pace {
+        Pace { delay, jitter, concurrency }
+    }
+
+    fn gate() -> Arc<Gate> {
+        Gates::default().of("example.org")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn starts_are_exactly_the_delay_apart() {
+        let gate = gate();
+        let begin = Instant::now();
+        for n in 0..5u32 {
+            let slot = gate.enter(pace(SECOND, 0.0, 1)).await.expect("open");
+            assert_eq!(begin.elapsed(), SECOND * n, "request {n}");
+            assert_eq!(slot.waited, if n == 0 { Duration::ZERO } else { SECOND });
+        }
+        let receipt = gate.receipt();
+        assert_eq!((receipt.requests, receipt.min_gap_ms), (5, Some(1000)));
+        assert_eq!(receipt.limit, "1 request per 1000 ms, 1 at a time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_tasks_share_one_rhythm_in_the_order_they_came() {
+        let gate = gate();
+        let begin = Instant::now();
+        let tasks: Vec<_> = (0..10u32)
+            .map(|n| {
+                let gate = Arc::clone(&gate);
+                tokio::spawn(async move {
+                    let _slot = gate.enter(pace(SECOND, 0.0, 4)).await.expect("open");
+                    (n, begin.elapsed())
+                })
+            })
+            .collect();
+        for task in tasks {
+            let (n, at) = task.await.expect("no panic");
+            assert_eq!(at, SECOND * n);
+        }
+        assert_eq!(gate.receipt().min_gap_ms, Some(1000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_than_the_agreed_number_are_in_flight() {
+        let gate = gate();
+        let begin = Instant::now();
+        let mut tasks = Vec::new();
+        for _ in 0..6 {
+            let gate = Arc::clone(&gate);
+            tasks.push(tokio::spawn(async move {
+                let _slot = gate.enter(pace(Duration::from_millis(10), 0.0, 2)).await.expect("open");
+                sleep(SECOND).await;
+                begin.elapsed()
+            }));
+        }
+        let mut ends = Vec::new();
+        for task in tasks {
+            ends.push(task.await.expect("no panic").as_millis());
+        }
+        assert_eq!(ends, [1000, 1010, 2000, 2010, 3000, 3010]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_everyone_even_those_already_waiting() {
+        let gate = gate();
+        let begin = Instant::now();
+        drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+        let waiting: Vec<_> = (0..2)
+            .map(|_| {
+                let gate = Arc::clone(&gate);
+                tokio::spawn(async move {
+                    drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+                    begin.elapsed()
+                })
+            })
+            .collect();
+        sleep(Duration::from_millis(500)).await;
+        gate.pause(SECOND * 30);
+        let mut starts = Vec::new();
+        for task in waiting {
+            starts.push(task.await.expect("no panic").as_millis());
+        }
+        assert_eq!(starts, [30_500, 31_500]);
+        gate.pause(Duration::ZERO);
+        drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+        assert_eq!(begin.elapsed().as_millis(), 32_500, "a shorter pause does not undo the spacing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_door_is_not_knocked_at() {
+        let gate = gate();
+        gate.close(Duration::from_hours(1));
+        assert_eq!(gate.enter(pace(SECOND, 0.0, 1)).await.expect_err("closed"), Closed(Duration::from_hours(1)));
+        assert_eq!(gate.receipt().requests, 0);
+        sleep(Duration::from_hours(1)).await;
+        drop(gate.enter(pace(SECOND, 0.0, 1)).await.expect("open again"));
+        gate.close(Duration::MAX);
+        assert!(gate.enter(pace(SECOND, 0.0, 1)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_gentler_wish_wins() {
+        let gate = gate();
+        let begin = Instant::now();
+        let held = gate.enter(pace(SECOND, 0.0, 3)).await.expect("open");
+        let also = gate.enter(pace(SECOND, 0.0, 3)).await.expect("open");
+        gate.tighten(pace(SECOND * 5, 0.0, 1));
+        drop(held);
+        let third = tokio::time::timeout(SECOND * 60, gate.enter(pace(SECOND, 0.0, 3))).await;
+        assert!(third.is_err(), "one is still in flight, and one is the limit now");
+        drop(also);
+        drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+        let before = begin.elapsed();
+        drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+        assert_eq!(begin.elapsed().saturating_sub(before), SECOND * 5);
+        assert_eq!(gate.slots.available_permits(), 1);
+        assert_eq!(gate.receipt().limit, "1 request per 5000 ms, 1 at a time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn giving_up_while_waiting_costs_nobody_a_turn() {
+        let gate = gate();
+        let begin = Instant::now();
+        drop(gate.enter(pace(SECOND, 0.0, 1)).await.expect("open"));
+        let impatient = tokio::time::timeout(Duration::from_millis(300), gate.enter(pace(SECOND, 0.0, 1))).await;
+        assert!(impatient.is_err());
+        drop(gate.enter(pace(SECOND, 0.0, 1)).await.expect("open"));
+        assert_eq!(begin.elapsed(), SECOND);
+        assert_eq!(gate.receipt().requests, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_way_there_does_not_shorten_the_gap() {
+        let gate = gate();
+        let begin = Instant::now();
+        let slot = gate.enter(pace(SECOND, 0.0, 1)).await.expect("open");
+        sleep(Duration::from_millis(20)).await;
+        slot.arrived();
+        drop(slot);
+        let slot = gate.enter(pace(SECOND, 0.0, 1)).await.expect("open");
+        assert_eq!(begin.elapsed(), Duration::from_millis(1020));
+        sleep(Duration::from_millis(900)).await;
+        slot.arrived(); // a slow answer, not a slow arrival
+        drop(slot);
+        drop(gate.enter(pace(SECOND, 0.0, 1)).await.expect("open"));
+        assert_eq!(begin.elapsed(), Duration::from_millis(2070));
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_only_adds(delay in 0u64..100_000, jitter in -1.0f64..3.0, dice in 0.0f64..1.0) {
+            let delay = Duration::from_millis(delay);
+            let spaced = spaced(pace(delay, jitter, 1), dice);
+            prop_assert!(spaced >= delay);
+            prop_assert!(spaced <= delay * 2);
+        }
+
+        #[test]
+        fn no_two_starts_are_closer_than_the_delay(
+            delay in 1u64..5_000, jitter in 0.0f64..1.0, arrivals in proptest::collection::vec(0u64..3_000, 2..20),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time().start_paused(true).build().expect("a runtime");
+            let (smallest, count) = runtime.block_on(async {
+                let gate = gate();
+                let pace = pace(Duration::from_millis(delay), jitter, 3);
+                let tasks: Vec<_> = arrivals.iter().map(|at| {
+                    let (gate, at) = (Arc::clone(&gate), Duration::from_millis(*at));
+                    tokio::spawn(async move {
+                        sleep(at).await;
+                        let _slot = gate.enter(pace).await.expect("open");
+                        sleep(at / 2).await;
+                    })
+                }).collect();
+                for task in tasks {
+                    task.await.expect("no panic");
+                }
+                let receipt = gate.receipt();
+                (receipt.min_gap_ms.expect("two or more"), receipt.requests)
+            });
+            prop_assert!(smallest >= delay, "{smallest} < {delay}");
+            prop_assert_eq!(count, arrivals.len() as u64);
+        }
+    }
+}
