@@ -1,4 +1,4 @@
-//! `config.toml` → [`RawConfig`] → [`Config`]: what the user said, then what it means.
+//! `config.toml` → `RawConfig` → [`Config`]: what the user said, then what it means.
 //!
 //! The shipped `config.toml` holds every default and is the base layer. It knows units and combinations;
 //! it does not know what the values are used for.

@@ -9,7 +9,6 @@ use jiff::civil::{Date, Weekday};
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::config::Politeness;
 use crate::fetch::{FetchError, Fetched, Fetcher, HostPolicy, Request, Tally};
 use crate::source::{CalendarFile, Gaps, Plan, Source, StatusMeaning, fill_dates};
 

@@ -451,7 +451,7 @@ mod tests {
             assert!(matches!(error, FetchError::NoContact { .. }));
             assert!(error.to_string().contains("TENDERWATCH_CONTACT"), "{error}");
         }
-        let limits = Limits { answer: 1, document: 1, kept_document: 1, package_ratio: 1, package_members: 1 };
+        let limits = Limits { answer: 1, document: 1, package_ratio: 1, package_members: 1 };
         let bad = Fetcher::new(Some("a\nb".into()), &fetcher.politeness, &limits, std::env::temp_dir());
         assert!(matches!(bad, Err(FetchError::BadContact { .. })));
     }

@@ -15,7 +15,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 pub use self::crawling::{CrawlOptions, crawl};
-pub use self::importing::{ImportOptions, import, read_documents};
+pub use self::importing::{DocumentEntry, ImportOptions, import, read_documents};
 pub use self::rebuilding::{rebuild_from_archive, rebuild_index};
 use crate::archive::{self, Archive, ArchiveError};
 use crate::classify::Classifier;

@@ -1,3 +1,19 @@
 //! Parses arguments, starts tracing, calls `cli`, turns the outcome into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use tenderwatch::cli::{self, Cli};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let arguments = Cli::parse();
+    let filter = EnvFilter::try_from_env("TENDERWATCH_LOG").unwrap_or_else(|_| EnvFilter::new(arguments.log_level()));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(arguments.colour_on_stderr())
+        .init();
+    cli::run(&arguments)
+}

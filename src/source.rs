@@ -441,29 +441,6 @@ impl Source {
             _ => Err(errors),
         }
     }
-
-    /// The same source at another address, for a publisher on loopback: every URL's scheme, host and port become `base`'s.
-    #[must_use]
-    pub fn at(&self, base: &Url) -> Self {
-        let mut source = self.clone();
-        let host = base.host_str().unwrap_or_default().to_owned();
-        let origin = base.origin().ascii_serialization();
-        let moved = |url: &Url| Url::parse(&format!("{origin}{}", url.path())).unwrap_or_else(|_| base.clone());
-        let moved_template = |text: &str| {
-            let path = text.splitn(4, '/').nth(3).unwrap_or_default();
-            format!("{origin}/{path}")
-        };
-        let Plan::CalendarFile(plan) = &mut source.plan;
-        plan.url = moved_template(&plan.url);
-        plan.discover.url = moved(&plan.discover.url);
-        if let Some(gaps) = &mut source.check.gaps {
-            gaps.url = moved(&gaps.url);
-            gaps.detail = moved_template(&gaps.detail);
-        }
-        source.access.hosts = vec![host.clone()];
-        source.access.private_hosts = vec![host];
-        source
-    }
 }
 
 /// Collects every mistake of one file.
@@ -801,15 +778,5 @@ mod tests {
         let mut file = shipped();
         file.text = file.text.replace("jitter = 0.25", "jitter = 7").replace("concurrency = 1 ", "concurrency = 0 ").into();
         assert_eq!(Source::parse(&file).expect_err("two").len(), 2);
-    }
-
-    #[test]
-    fn a_source_can_stand_on_loopback() {
-        let base = Url::parse("http://127.0.0.1:8123/").expect("an address");
-        let source = Source::parse(&shipped()).expect("valid").at(&base);
-        let Plan::CalendarFile(plan) = &source.plan;
-        assert_eq!(plan.url, "http://127.0.0.1:8123/packages/daily/{yyyy}{nnnnn}");
-        assert_eq!(plan.discover.url.as_str(), "http://127.0.0.1:8123/v3/notices/search");
-        assert_eq!(source.access.private_hosts, ["127.0.0.1"]);
     }
 }

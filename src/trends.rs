@@ -1,6 +1,11 @@
 //! Counts per week → the digest: what was published, what is new per category, what closes soon, and how healthy the data are.
 //!
-//! A pure function of what it is given: same input, same bytes. It reads no clock and no store.
+//! The digest is a pure function of its input: same input, same bytes; it reads no clock. [`collect`] reads the
+//! input off the store.
+
+mod collect;
+
+pub use self::collect::collect;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -3,13 +3,21 @@
 //!
 //! It knows no HTTP, so its spacing is proven to the millisecond on a paused clock.
 //!
-//! The whole policy is [`State::start`]. A token bucket (GCRA) would say less in more words: jitter, pauses and "the
-//! delay counts from the moment a request left" are all one instant, `next`, that only ever moves to later.
+//! The whole policy is [`State::start`]. The rate is governor's (GCRA, one cell, on tokio's clock), asked at the very
+//! moment of a start; jitter is slept before that question, so it can only add. What a rate cannot say (pauses the host
+//! asked for, the way a request takes) is one instant, `not_before`, that only ever moves to later.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::ops::Add;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use governor::clock::{Clock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
@@ -47,6 +55,47 @@ impl Gates {
     }
 }
 
+/// Tokio's clock for governor, so that a test that moves the one moves the other.
+#[derive(Clone, Copy, Debug)]
+struct TokioClock;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment(Instant);
+
+impl Clock for TokioClock {
+    type Instant = Moment;
+
+    fn now(&self) -> Moment {
+        Moment(Instant::now())
+    }
+}
+
+impl Reference for Moment {
+    fn duration_since(&self, earlier: Self) -> Nanos {
+        self.0.saturating_duration_since(earlier.0).into()
+    }
+
+    fn saturating_sub(&self, duration: Nanos) -> Self {
+        Self(self.0.checked_sub(duration.into()).unwrap_or(self.0))
+    }
+}
+
+impl Add<Nanos> for Moment {
+    type Output = Self;
+
+    fn add(self, duration: Nanos) -> Self {
+        Self(self.0 + Duration::from(duration))
+    }
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Moment>>;
+
+/// One start per delay; a delay of zero is no limit.
+fn limiter(delay: Duration) -> Option<Limiter> {
+    let quota = Quota::with_period(delay)?.allow_burst(NonZeroU32::MIN);
+    Some(RateLimiter::direct_with_clock(quota, TokioClock))
+}
+
 /// One host's gate.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -63,8 +112,10 @@ struct State {
     pace: Option<Pace>,
     /// Permits to withdraw as they come back, after the concurrency went down.
     surplus: usize,
-    /// No request before this.
-    next: Instant,
+    /// One start per delay; made anew when the pace gets gentler.
+    limiter: Option<Limiter>,
+    /// No request before this: pauses, and the way that requests take.
+    not_before: Instant,
     /// The host asked to be left alone until then, longer than we are ready to wait.
     closed_until: Option<Instant>,
     last: Option<Instant>,
@@ -81,7 +132,8 @@ impl Gate {
         let state = State {
             pace: None,
             surplus: 0,
-            next: Instant::now(),
+            limiter: None,
+            not_before: Instant::now(),
             closed_until: None,
             last: None,
             requests: 0,
@@ -120,7 +172,7 @@ impl Gate {
     /// Nobody starts a request before `wait` has passed.
     pub(super) fn pause(&self, wait: Duration) {
         let mut state = lock(&self.state);
-        state.next = state.next.max(later(wait));
+        state.not_before = state.not_before.max(later(wait));
     }
 
     /// Nobody starts a request before `wait` has passed, and nobody waits for that.
@@ -136,12 +188,19 @@ impl Gate {
         let mut state = lock(&self.state);
         let Some(pace) = state.pace else {
             state.pace = Some(wish);
+            state.limiter = limiter(wish.delay);
             self.slots.add_permits(wish.concurrency);
             return;
         };
         if wish.concurrency < pace.concurrency {
             let cut = pace.concurrency - wish.concurrency;
             state.surplus += cut - self.slots.forget_permits(cut);
+        }
+        if wish.delay > pace.delay {
+            state.limiter = limiter(wish.delay);
+            // a new limiter knows nothing of the last start
+            let spaced = state.last.map_or(state.not_before, |last| last + wish.delay);
+            state.not_before = state.not_before.max(spaced);
         }
         state.pace = Some(Pace {
             delay: pace.delay.max(wish.delay),
@@ -170,14 +229,18 @@ enum Start {
 }
 
 impl State {
-    /// The whole policy: one start, then nothing for the delay and a random part of the jitter (`dice` in 0..1); no
-    /// start during a pause; none at all behind a closed door.
+    /// The whole policy: no start behind a closed door or during a pause; one start per delay; who has to wait waits a
+    /// random part of the jitter longer (`dice` in 0..1).
     fn start(&mut self, now: Instant, dice: f64) -> Result<Start, Closed> {
         if let Some(until) = self.closed_until.filter(|until| *until > now) {
             return Err(Closed(until - now));
         }
-        if now < self.next {
-            return Ok(Start::At(self.next));
+        if now < self.not_before {
+            return Ok(Start::At(self.not_before));
+        }
+        if let Some(early) = self.limiter.as_ref().and_then(|limiter| limiter.check().err()) {
+            let wait = early.wait_time_from(Moment(now));
+            return Ok(Start::At(now + wait + self.pace.map_or(Duration::ZERO, |pace| extra(pace, dice))));
         }
         if let Some(last) = self.last {
             let gap = now.duration_since(last);
@@ -185,14 +248,13 @@ impl State {
         }
         self.requests += 1;
         self.last = Some(now);
-        self.next = now + self.pace.map_or(Duration::ZERO, |pace| spaced(pace, dice));
         Ok(Start::Now(now))
     }
 }
 
-/// Delay plus a part of the jitter; never less than the delay.
-fn spaced(pace: Pace, dice: f64) -> Duration {
-    pace.delay.saturating_add(pace.delay.mul_f64((pace.jitter * dice).clamp(0.0, 1.0)))
+/// A part of the jitter; never less than nothing, never more than the delay.
+fn extra(pace: Pace, dice: f64) -> Duration {
+    pace.delay.mul_f64((pace.jitter * dice).clamp(0.0, 1.0))
 }
 
 /// Leave to have one request in flight; given back on drop.
@@ -211,7 +273,8 @@ impl Slot {
         let transit = self.started.elapsed().min(TRANSIT);
         let mut state = lock(&self.gate.state);
         if state.last == Some(self.started) {
-            state.next += transit;
+            let delay = state.pace.map_or(Duration::ZERO, |pace| pace.delay);
+            state.not_before = state.not_before.max(self.started + delay + transit);
         }
     }
 }
@@ -399,9 +462,7 @@ mod tests {
         #[test]
         fn jitter_only_adds(delay in 0u64..100_000, jitter in -1.0f64..3.0, dice in 0.0f64..1.0) {
             let delay = Duration::from_millis(delay);
-            let spaced = spaced(pace(delay, jitter, 1), dice);
-            prop_assert!(spaced >= delay);
-            prop_assert!(spaced <= delay * 2);
+            prop_assert!(extra(pace(delay, jitter, 1), dice) <= delay);
         }
 
         #[test]

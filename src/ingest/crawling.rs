@@ -73,7 +73,7 @@ pub fn crawl(
                 runtime.block_on(run.run())?;
                 receipt.requests = crawler.tally().requests();
                 receipt.bytes = crawler.tally().bytes();
-                receipt.waited_ms = u64::try_from(crawler.tally().waited().as_millis()).unwrap_or(u64::MAX);
+                receipt.waited_ms = crawler.tally().waited_ms();
             }
         }
         tracing::info!(

@@ -168,10 +168,13 @@ pub fn read_documents(
     take: &mut dyn FnMut(&str, DocumentEntry) -> ControlFlow<()>,
 ) -> Result<(), IngestError> {
     if path == "-" {
-        read_one("-", std::io::stdin().lock(), limits, take);
-        return Ok(());
+        return match read_one("-", std::io::stdin().lock(), limits, take) {
+            ControlFlow::Continue(()) | ControlFlow::Break(()) => Ok(()),
+        };
     }
-    walk(Path::new(path), limits, take, 0).map(|_| ())
+    match walk(Path::new(path), limits, take, 0)? {
+        ControlFlow::Continue(()) | ControlFlow::Break(()) => Ok(()),
+    }
 }
 
 const FOLDERS_DEEP: usize = 40;

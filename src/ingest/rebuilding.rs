@@ -1,7 +1,7 @@
 //! Derived state, made anew: labels after definitions changed, the index from the store, everything from the archive.
 
 use super::intake::{catch_up, index_documents};
-use super::{IngestError, Session, Workspace};
+use super::{IngestError, Workspace};
 use crate::archive::Archive;
 use crate::search::IndexWriter;
 use crate::store::{Derived, Kept, PreparedNotice, StoreError, WriterLock};
@@ -135,13 +135,5 @@ fn remove_if_there(path: &std::path::Path) -> Result<(), IngestError> {
             Err(StoreError::Io { action: "remove", path: path.to_owned(), source }.into())
         }
         _ => Ok(()),
-    }
-}
-
-impl Session<'_> {
-    /// How many changes the store has and the index too: equal whenever a session is at rest.
-    #[cfg(test)]
-    pub(crate) fn sequences(&self) -> (u64, u64) {
-        (self.derived.change_seq().expect("readable"), self.index.applied())
     }
 }

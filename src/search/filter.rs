@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(check(|raw| raw.countries = list("UK")), "--country: there is no \"UK\"; did you mean GB?");
         assert_eq!(check(|raw| raw.countries = list("fr")), "fine");
         assert_eq!(check(|raw| raw.sources = list("ted")), "--source: there is no \"ted\"; did you mean eu-ted?");
-        assert_eq!(check(|raw| raw.stages = list("award")), "--stage: there is no \"award\"; there are planning, consultation, competition, direct-award, result, modification, completion, cancellation, change, project, call, news, plan-item");
+        assert!(check(|raw| raw.stages = list("zzzzzzzz")).ends_with("there are planning, consultation, competition, direct-award, result, modification, completion, cancellation, change, project, call, news, plan-item"));
         assert!(check(|raw| raw.stages = list("results")).ends_with("did you mean result?"));
         assert!(check(|raw| raw.cpv = list("99")).contains("CPV"));
         assert_eq!(check(|raw| raw.cpv = list("35613000-8")), "fine");

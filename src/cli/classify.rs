@@ -1,0 +1,129 @@
+//! `tenderwatch classify`
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Ended, Invalid};
+use crate::classify::Classifier;
+use crate::codes;
+use crate::definitions::Definitions;
+use crate::ids::{NoticeId, RawId, SourceId};
+use crate::notice::{Classification, Lot, LotKind, Notice, Organisation, Stage, Text};
+
+/// Label texts with security categories: JSON Lines in, JSON Lines out.
+///
+/// Example: tenderwatch classify --input notices.jsonl.gz
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Do not look at CPV codes
+    #[arg(long)]
+    no_cpv: bool,
+    /// JSON Lines, perhaps gzipped, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+}
+
+/// A line may not be longer than this.
+const LINE_BYTES: u64 = 32 << 20;
+
+#[derive(Deserialize)]
+struct Line {
+    id: String,
+    title: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    cpv: Option<Vec<String>>,
+    #[serde(default)]
+    lang: Option<String>,
+    #[serde(default)]
+    buyer: Option<String>,
+    #[serde(default)]
+    country: Option<String>,
+    #[serde(default)]
+    lots: Option<Vec<LotLine>>,
+}
+
+#[derive(Deserialize)]
+struct LotLine {
+    id: String,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    cpv: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct Labelled<'a> {
+    id: &'a str,
+    categories: Vec<Classification>,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    let config = context.cli.config()?;
+    let classifier = Classifier::load(&Definitions::new(config.paths.definitions)).map_err(Invalid)?;
+    let name = arguments.input.display().to_string();
+    let mut input = open(&arguments.input).with_context(|| format!("could not read {name}"))?;
+    let mut line = String::new();
+    for number in 1.. {
+        line.clear();
+        let read = input.by_ref().take(LINE_BYTES).read_line(&mut line).with_context(|| format!("could not read {name}:{number}"))?;
+        if read == 0 {
+            break;
+        }
+        if read as u64 == LINE_BYTES {
+            bail!("{name}:{number}: the line is longer than {} MiB", LINE_BYTES >> 20);
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        let row: Line = serde_json::from_str(&line).with_context(|| format!("{name}:{number}: not a line to classify"))?;
+        let categories = classifier.classify(&notice(&row, !arguments.no_cpv));
+        serde_json::to_writer(&mut *context.out, &Labelled { id: &row.id, categories })?;
+        writeln!(context.out)?;
+    }
+    Ok(Ended::Done)
+}
+
+fn open(path: &std::path::Path) -> std::io::Result<Box<dyn BufRead>> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(BufReader::new(std::io::stdin())));
+    }
+    let mut file = BufReader::new(File::open(path)?);
+    let zipped = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(if zipped { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
+}
+
+/// The line as a notice, so that there is one classifier for everything.
+fn notice(row: &Line, with_cpv: bool) -> Notice {
+    let id = NoticeId::new(row.id.clone());
+    let mut notice = Notice::new(id, SourceId::new("classify"), "jsonl", RawId::from_digest([0; 32]), Stage::Competition);
+    let lang = row.lang.as_deref().and_then(codes::language).unwrap_or("und");
+    let text = |text: Option<&str>| -> Text { text.into_iter().map(|text| (lang, text)).collect() };
+    let cpv = |codes: Option<&Vec<String>>| -> Vec<String> {
+        let digits = codes.into_iter().flatten().filter_map(|code| codes::cpv_digits(code));
+        if with_cpv { digits.map(str::to_owned).collect() } else { Vec::new() }
+    };
+    notice.title = text(Some(&row.title));
+    notice.description = text(row.description.as_deref());
+    notice.cpv = cpv(row.cpv.as_ref());
+    let country = row.country.as_deref().and_then(codes::country).map(|country| country.iso2.clone());
+    notice.buyers = vec![Organisation { name: row.buyer.clone(), country, ..Organisation::default() }];
+    for lot in row.lots.iter().flatten() {
+        notice.lots.push(Lot {
+            title: text(lot.title.as_deref()),
+            description: text(lot.description.as_deref()),
+            cpv: cpv(lot.cpv.as_ref()),
+            ..Lot::new(lot.id.clone(), LotKind::Lot)
+        });
+    }
+    notice
+}

@@ -1,0 +1,65 @@
+//! `tenderwatch import`
+
+use std::io::IsTerminal;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Cli, Context, Ended, Output, Usage, receipt};
+use crate::formats::{self, Format};
+use crate::ids::SourceId;
+use crate::ingest::{self, ImportOptions};
+
+/// Take in files you already have.
+///
+/// Example: tenderwatch import packages/ 20260717_136.tar.gz
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// File the documents under this source [default: the one that format and content point to, else `import`]
+    #[arg(long, value_name = "ID")]
+    source: Option<String>,
+    /// Read the documents as this format [default: what the document itself says]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Files, folders, packages (.tar.gz, .zip, .gz), or - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    context.only(&[Output::Table, Output::Json, Output::Jsonl])?;
+    let workspace = context.cli.workspace()?;
+    let source = arguments.source.as_ref().map(SourceId::new);
+    if let Some(source) = source.as_ref().filter(|source| source.as_str() != "import") {
+        workspace.source(source).map_err(|error| Usage(error.to_string()))?;
+    }
+    let format = arguments.format.as_deref().map(format_named).transpose()?;
+    let options = ImportOptions { source, format, paths: arguments.paths.clone() };
+    let bar = progress_bar(context);
+    let mut progress = |receipt: &crate::records::SourceReceipt, what: &str| {
+        bar.set_message(format!("{what}: {} notices", receipt.records.notices));
+        bar.inc(1);
+    };
+    let receipt = ingest::import(&workspace, &options, &Cli::command_line(), context.cli.now(), &mut progress)?;
+    bar.finish_and_clear();
+    receipt::print(&receipt, context)
+}
+
+pub(super) fn format_named(name: &str) -> Result<&'static Format, Usage> {
+    formats::find(name).ok_or_else(|| {
+        let known: Vec<&str> = formats::FORMATS.iter().map(|format| format.name).collect();
+        Usage(format!("--format: there is no \"{name}\"; there are {}", known.join(", ")))
+    })
+}
+
+/// A spinner with words, on a terminal only.
+pub(super) fn progress_bar(context: &Context<'_>) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if context.cli.quiet || !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,278 @@
+//! `tenderwatch search`
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Instant;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Context, Ended, Output, Usage};
+use crate::ingest::Workspace;
+use crate::search::{Expansion, Filters, Hit, Known, Query, RawFilters, Searcher, hit};
+use crate::store::Derived;
+
+/// Find notices, in any language, and see why each one was found.
+///
+/// Words must all occur; "a phrase", OR, -not, (groups), word*, title:word and buyer:word work. A query that means a
+/// category (drone, Drohne, gilets pare-balles) also finds that category's notices in every other language.
+///
+/// Example: tenderwatch search drone --country PL --deadline-within 30d
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What to look for [default: everything, newest first]
+    #[arg(value_name = "QUERY", allow_hyphen_values = false)]
+    query: Vec<String>,
+    /// Only this category (repeat for any of several)
+    #[arg(long, value_name = "ID")]
+    category: Vec<String>,
+    /// Only buyers of this country, ISO 3166-1 alpha-2 (repeat for any of several)
+    #[arg(long, value_name = "CC")]
+    country: Vec<String>,
+    /// Only this source (repeat for any of several)
+    #[arg(long, value_name = "ID")]
+    source: Vec<String>,
+    /// Only this stage: planning, competition, result … (repeat for any of several)
+    #[arg(long, value_name = "STAGE")]
+    stage: Vec<String>,
+    /// Only this CPV code or prefix (repeat for any of several)
+    #[arg(long, value_name = "CPV")]
+    cpv: Vec<String>,
+    /// Words of the buyer's name
+    #[arg(long, value_name = "TEXT")]
+    buyer: Option<String>,
+    /// Only with evidence of joint procurement
+    #[arg(long)]
+    joint: bool,
+    /// Published on or after this day
+    #[arg(long, value_name = "DAY")]
+    since: Option<String>,
+    /// Published on or before this day
+    #[arg(long, value_name = "DAY")]
+    until: Option<String>,
+    /// Deadline from now within, such as 30d
+    #[arg(long, value_name = "SPAN")]
+    deadline_within: Option<String>,
+    /// Largest published amount at least this, in its own currency
+    #[arg(long, value_name = "N")]
+    min_value: Option<String>,
+    /// relevance, published, deadline or value [default: relevance; published without a query]
+    #[arg(long, value_name = "ORDER")]
+    sort: Option<String>,
+    /// At most this many hits
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Leave out this many first
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    offset: u32,
+    /// Count the matches by category, country, stage, language and source
+    #[arg(long)]
+    facets: bool,
+    /// The language of the query, when its words mean something else in another one
+    #[arg(long, value_name = "LANG")]
+    lang: Option<String>,
+    /// Only the words themselves, not the category they stand for
+    #[arg(long)]
+    no_expand: bool,
+}
+
+/// The contract's answer.
+#[derive(Serialize)]
+pub(super) struct Answer {
+    query: String,
+    pub total: usize,
+    took_ms: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expanded: Vec<Expanded>,
+    pub hits: Vec<Hit>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    facets: BTreeMap<&'static str, BTreeMap<String, u64>>,
+}
+
+#[derive(Serialize)]
+struct Expanded {
+    category: String,
+    because: String,
+}
+
+/// A search as asked.
+#[derive(Default)]
+pub(super) struct Question {
+    pub query: String,
+    pub filters: RawFilters,
+    pub offset: usize,
+    pub limit: usize,
+    pub facets: bool,
+    pub lang: Option<String>,
+    pub no_expand: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    let workspace = context.cli.workspace()?;
+    let question = Question {
+        query: arguments.query.join(" "),
+        filters: RawFilters {
+            categories: arguments.category.clone(),
+            countries: arguments.country.clone(),
+            sources: arguments.source.clone(),
+            stages: arguments.stage.clone(),
+            cpv: arguments.cpv.clone(),
+            buyer: arguments.buyer.clone(),
+            joint: arguments.joint,
+            since: arguments.since.clone(),
+            until: arguments.until.clone(),
+            deadline_within: arguments.deadline_within.clone(),
+            min_value: arguments.min_value.clone(),
+            language: None,
+            sort: arguments.sort.clone(),
+        },
+        offset: arguments.offset as usize,
+        limit: arguments.limit as usize,
+        facets: arguments.facets,
+        lang: arguments.lang.clone(),
+        no_expand: arguments.no_expand,
+    };
+    let answer = ask(&workspace, &question, context.cli.now())?;
+    match context.cli.output {
+        Output::Json => context.json(&answer)?,
+        Output::Jsonl => answer.hits.iter().try_for_each(|hit| context.json(hit))?,
+        Output::Csv => csv(&answer, context.out)?,
+        Output::Table => list(&answer, question.offset, context.out)?,
+    }
+    Ok(Ended::Done)
+}
+
+/// Asks index and store.
+pub(super) fn ask(workspace: &Workspace, question: &Question, now: jiff::Timestamp) -> anyhow::Result<Answer> {
+    let started = Instant::now();
+    workspace.layout.require()?;
+    let derived = Derived::open_reader(&workspace.layout.derived())?;
+    let mut sources: Vec<String> = derived.counts()?.by_source.into_keys().collect();
+    sources.extend(workspace.sources.iter().map(|source| source.id.to_string()));
+    let known = Known {
+        categories: workspace.classifier.categories().iter().map(|category| category.id.as_str()).collect(),
+        sources: sources.iter().map(String::as_str).collect(),
+    };
+    let filters = Filters::check(&question.filters, &known).map_err(|error| Usage(error.to_string()))?;
+    let mut query = Query::parse(&question.query).map_err(|error| Usage(error.to_string()))?;
+    if let Some(lang) = &question.lang {
+        let known = crate::codes::language(lang)
+            .ok_or_else(|| Usage(format!("--lang: expected an ISO 639-1 code such as \"de\", found \"{lang}\"")))?;
+        query.languages = vec![known.to_owned()];
+    }
+    if !question.no_expand && query.is_plain() {
+        let found = workspace.classifier.expand(&query.text);
+        for expansion in found.into_iter().filter(|expansion| covers(&query.text, expansion.start, expansion.end)) {
+            if !query.expansions.iter().any(|old| old.category == expansion.category) {
+                query.expansions.push(Expansion { category: expansion.category, term: expansion.term });
+            }
+        }
+    }
+    let searcher = Searcher::open(&workspace.layout.index())?;
+    let behind = derived.change_seq()?.saturating_sub(searcher.applied());
+    if behind > 0 {
+        tracing::warn!("the index is {behind} changes behind the store; the next crawl, import or rebuild catches up");
+    }
+    if !searcher.is_current() {
+        tracing::warn!("the index is of another version; the next crawl, import or rebuild builds it anew");
+    }
+    let page = searcher.search(&query, &filters, (question.offset, question.limit), question.facets, now)?;
+    let mut hits = Vec::with_capacity(page.hits.len());
+    for (id, score) in page.hits {
+        match derived.notice(&id)? {
+            Some(notice) => hits.push(hit(&notice, &query, score)),
+            None => tracing::warn!("the index knows {id}, the store does not: run `tenderwatch rebuild --index`"),
+        }
+    }
+    let expanded = query
+        .expansions
+        .iter()
+        .map(|expansion| Expanded { category: expansion.category.to_string(), because: expansion.term.clone() })
+        .collect();
+    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Answer { query: question.query.clone(), total: page.total, took_ms, expanded, hits, facets: page.facets })
+}
+
+/// Whether a term is the whole query: "drone" stands for drones, "drone insurance" does not.
+fn covers(query: &str, start: usize, end: usize) -> bool {
+    let outside = |c: char| c.is_alphanumeric();
+    let chars: Vec<char> = query.chars().collect();
+    !chars[..start.min(chars.len())].iter().copied().any(outside)
+        && !chars[end.min(chars.len())..].iter().copied().any(outside)
+}
+
+pub(super) fn list(answer: &Answer, offset: usize, out: &mut dyn Write) -> anyhow::Result<()> {
+    for (at, hit) in answer.hits.iter().enumerate() {
+        let published = hit.published_on.map_or_else(|| "no date".to_owned(), |day| day.to_string());
+        let labels: Vec<String> = hit.categories.iter().map(|label| format!("{} {:.2}", label.id, label.score)).collect();
+        let deadline = hit.deadline.as_ref().map_or_else(String::new, |deadline| format!("  deadline {}", deadline.date()));
+        writeln!(
+            out,
+            "{:>3}. {published}  {}  {}  {}{deadline}",
+            offset + at + 1,
+            hit.country.as_deref().unwrap_or("--"),
+            hit.stage.as_str(),
+            labels.join(", "),
+        )?;
+        writeln!(out, "     {} [{}]", hit.title, hit.lang)?;
+        writeln!(out, "     {} · {}", hit.buyers.join("; "), hit.url.as_deref().unwrap_or(hit.id.as_str()))?;
+        if !hit.snippet.is_empty() && hit.snippet != hit.title {
+            writeln!(out, "     {}", hit.snippet)?;
+        }
+        for reason in &hit.matched {
+            let lang = reason.lang.as_ref().map_or_else(String::new, |lang| format!(" ({lang})"));
+            writeln!(out, "     why: {} {}: \"{}\" in {}{lang}", reason.by, reason.query, reason.text, reason.field)?;
+        }
+        writeln!(out)?;
+    }
+    for (field, counts) in &answer.facets {
+        let mut counts: Vec<(&String, &u64)> = counts.iter().collect();
+        counts.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        let shown: Vec<String> = counts.iter().take(12).map(|(value, count)| format!("{value} {count}")).collect();
+        writeln!(out, "{field}: {}", shown.join(", "))?;
+    }
+    for expanded in &answer.expanded {
+        writeln!(out, "\"{}\" also stands for the category {} (--no-expand: only the words)", expanded.because, expanded.category)?;
+    }
+    let (first, last) = (offset + 1, offset + answer.hits.len());
+    match answer.hits.len() {
+        0 => writeln!(out, "no hit of {}", answer.total)?,
+        _ => writeln!(out, "{first} to {last} of {} in {} ms", answer.total, answer.took_ms)?,
+    }
+    Ok(())
+}
+
+fn csv(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(["id", "published_on", "country", "stage", "categories", "title", "lang", "buyers", "deadline", "url", "score"])?;
+    for hit in &answer.hits {
+        let categories: Vec<&str> = hit.categories.iter().map(|label| label.id.as_str()).collect();
+        writer.write_record([
+            hit.id.as_str(),
+            &hit.published_on.map_or_else(String::new, |day| day.to_string()),
+            hit.country.as_deref().unwrap_or_default(),
+            hit.stage.as_str(),
+            &categories.join(" "),
+            &hit.title,
+            &hit.lang,
+            &hit.buyers.join("; "),
+            &hit.deadline.as_ref().map_or_else(String::new, |deadline| deadline.at.to_string()),
+            hit.url.as_deref().unwrap_or_default(),
+            &format!("{:.4}", hit.score),
+        ])?;
+    }
+    Ok(writer.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_term_stands_for_its_category_only_when_it_is_the_whole_query() {
+        assert!(covers("drone", 0, 5));
+        assert!(covers("\"drone\"", 1, 6));
+        assert!(!covers("drone insurance", 0, 5));
+        assert!(!covers("toy drone", 4, 9));
+    }
+}

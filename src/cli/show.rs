@@ -1,0 +1,134 @@
+//! `tenderwatch show`
+
+use std::io::Write;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::{Context, Ended, Output, Usage};
+use crate::archive;
+use crate::notice::{Amount, Notice};
+use crate::store::Derived;
+
+/// Show one notice in full.
+///
+/// Example: tenderwatch show 00497150-2026 --explain
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Its id, or its publication number
+    #[arg(value_name = "NOTICE")]
+    notice: String,
+    /// Print the document as it came (it may hold personal data)
+    #[arg(long, conflicts_with = "explain")]
+    raw: bool,
+    /// Show every reason for every category
+    #[arg(long)]
+    explain: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    context.only(&[Output::Table, Output::Json, Output::Jsonl])?;
+    let workspace = context.cli.workspace()?;
+    workspace.layout.require()?;
+    let derived = Derived::open_reader(&workspace.layout.derived())?;
+    let ids = derived.find_ids(&arguments.notice)?;
+    let [id] = ids.as_slice() else {
+        if ids.is_empty() {
+            bail!("there is no notice \"{}\" here; `tenderwatch search` finds ids", arguments.notice);
+        }
+        let list: Vec<&str> = ids.iter().map(crate::ids::NoticeId::as_str).collect();
+        return Err(Usage(format!("\"{}\" fits several notices: {}", arguments.notice, list.join(", "))).into());
+    };
+    let Some(notice) = derived.notice(id)? else { bail!("the notice {id} is no longer there") };
+    if arguments.raw {
+        let Some(at) = derived.document_position(&notice.raw_id)? else {
+            bail!("the document of {id} is not in the archive");
+        };
+        let document = archive::read(&workspace.layout.archive(), at)?;
+        context.out.write_all(&document.body)?;
+        return Ok(Ended::Done);
+    }
+    if context.is_json() {
+        context.json(&notice)?;
+    } else {
+        print(&notice, arguments.explain, context.out)?;
+    }
+    Ok(Ended::Done)
+}
+
+fn print(notice: &Notice, explain: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "{}", notice.id)?;
+    for (lang, text) in notice.title.iter() {
+        writeln!(out, "  {text} [{lang}]")?;
+    }
+    let line = |out: &mut dyn Write, name: &str, value: &str| -> anyhow::Result<()> {
+        if !value.is_empty() {
+            writeln!(out, "  {name:<12} {value}")?;
+        }
+        Ok(())
+    };
+    line(out, "stage", notice.stage.as_str())?;
+    line(out, "published", &notice.published_on.map_or_else(String::new, |day| day.to_string()))?;
+    let deadline = notice.deadline.as_ref().map_or_else(String::new, |deadline| {
+        let time = if deadline.has_time { "" } else { " (no time was given)" };
+        format!("{}{time}", deadline.at)
+    });
+    line(out, "deadline", &deadline)?;
+    for buyer in &notice.buyers {
+        let roles: Vec<&str> = buyer.roles.iter().skip(1).map(|role| role.as_str()).collect();
+        let name = buyer.name.as_deref().unwrap_or("(name withheld)");
+        line(out, "buyer", &format!("{name} {} {}", buyer.country.as_deref().unwrap_or_default(), roles.join(", ")))?;
+    }
+    line(out, "cpv", &notice.cpv.join(" "))?;
+    line(out, "estimate", &amount(notice.estimated_value.as_ref()))?;
+    line(out, "ceiling", &amount(notice.framework_ceiling.as_ref()))?;
+    line(out, "awarded", &amount(notice.awarded_value.as_ref()))?;
+    line(out, "procedure", notice.procedure_type.as_deref().unwrap_or_default())?;
+    line(out, "documents", notice.documents_url.as_deref().unwrap_or_default())?;
+    line(out, "page", notice.url.as_deref().unwrap_or_default())?;
+    for label in &notice.categories {
+        let kind = if label.score >= 0.5 { "category" } else { "candidate" };
+        line(out, kind, &format!("{} {:.3}", label.id, label.score))?;
+        if explain {
+            writeln!(out, "      {:>7.3}  to start with", label.bias)?;
+            for reason in &label.evidence {
+                let lang = reason.lang.as_ref().map_or_else(String::new, |lang| format!(" ({lang})"));
+                writeln!(out, "      {:>+7.3}  \"{}\" in {}{lang}, rule {}", reason.points, reason.text, reason.field, reason.rule)?;
+            }
+        }
+    }
+    for (lang, text) in notice.description.iter() {
+        writeln!(out, "\n  {text} [{lang}]")?;
+    }
+    for lot in &notice.lots {
+        let title = lot.title.first().map_or("", |(_, text)| text);
+        writeln!(out, "\n  {} {title}  {}  {}", lot.id, lot.cpv.join(" "), amount(lot.estimated_value.as_ref()))?;
+    }
+    for award in &notice.awards {
+        let names: Vec<&str> = award.suppliers.iter().filter_map(|supplier| supplier.name.as_deref()).collect();
+        writeln!(
+            out,
+            "  award {} {} {} {}",
+            award.lot.as_deref().unwrap_or_default(),
+            award.status.as_deref().unwrap_or_default(),
+            names.join(" + "),
+            amount(award.value.as_ref())
+        )?;
+    }
+    for related in &notice.related {
+        writeln!(out, "  {} {} ({})", related.relation.as_str(), related.id, related.evidence)?;
+    }
+    for issue in &notice.issues {
+        writeln!(out, "  issue {} at {} {}", issue.code.as_str(), issue.path, issue.value)?;
+    }
+    Ok(())
+}
+
+fn amount(amount: Option<&Amount>) -> String {
+    match amount {
+        None => String::new(),
+        Some(Amount::Known(money)) => format!("{} {}", money.amount, money.currency),
+        Some(Amount::Withheld { until: Some(until) }) => format!("withheld until {until}"),
+        Some(Amount::Withheld { until: None }) => "withheld".to_owned(),
+    }
+}

@@ -1,0 +1,140 @@
+//! `tenderwatch status`
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Context, Ended, Output};
+use crate::archive;
+use crate::records::{Outcome, Quarantined};
+use crate::source::Status;
+use crate::store::{Counts, Derived, Kept};
+
+/// Show what is stored, how fresh it is, and what could not be read.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {}
+
+/// Documents in quarantine that are named; the counts say how many there are.
+const QUARANTINED: usize = 50;
+const RECEIPTS: usize = 200;
+
+#[derive(Serialize)]
+struct Report {
+    data: String,
+    counts: Counts,
+    sources: Vec<SourceLine>,
+    quarantined: Vec<Quarantined>,
+    disk_bytes: BTreeMap<&'static str, u64>,
+    overridden: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SourceLine {
+    source: String,
+    status: String,
+    last_outcome: Option<&'static str>,
+    last_run: Option<String>,
+    cursor: Option<String>,
+    newest: Option<String>,
+    error: Option<String>,
+}
+
+pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    context.only(&[Output::Table, Output::Json, Output::Jsonl])?;
+    let workspace = context.cli.workspace()?;
+    let layout = &workspace.layout;
+    layout.require()?;
+    let kept = Kept::open_reader(&layout.kept())?;
+    let derived = Derived::open_reader(&layout.derived())?;
+    let counts = derived.counts()?;
+    let receipts = kept.receipts(RECEIPTS)?;
+    let mut sources = Vec::new();
+    for source in &workspace.sources {
+        let last = receipts.iter().find_map(|receipt| {
+            let own = receipt.sources.iter().find(|own| own.source == source.id && own.outcome != Outcome::Skipped)?;
+            Some((receipt, own))
+        });
+        sources.push(SourceLine {
+            source: source.id.to_string(),
+            status: match &source.status {
+                Status::Active => "active".to_owned(),
+                Status::Paused(reason) => format!("paused: {reason}"),
+                Status::Refused(reason) => format!("refused: {reason}"),
+            },
+            last_outcome: last.map(|(_, own)| own.outcome.as_str()),
+            last_run: last.map(|(receipt, _)| receipt.started_at.to_string()),
+            cursor: kept.cursor(&source.id)?.map(|cursor| cursor.position),
+            newest: counts.newest.get(source.id.as_str()).cloned(),
+            error: last.and_then(|(_, own)| own.error.clone()),
+        });
+    }
+    let overridden = workspace.sources.iter().filter(|source| source.overrides).map(|source| source.file.clone());
+    let report = Report {
+        data: layout.root().display().to_string(),
+        overridden: overridden.collect(),
+        quarantined: derived.quarantined(QUARANTINED)?,
+        disk_bytes: BTreeMap::from([
+            ("archive", archive::disk_bytes(&layout.archive())?),
+            ("store", size(&layout.derived()) + size(&layout.kept())),
+            ("index", size(&layout.index())),
+        ]),
+        counts,
+        sources,
+    };
+    if context.is_json() {
+        context.json(&report)?;
+    } else {
+        print(&report, context.out)?;
+    }
+    Ok(Ended::Done)
+}
+
+fn size(path: &std::path::Path) -> u64 {
+    let Ok(metadata) = path.symlink_metadata() else { return 0 };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    path.read_dir().map_or(0, |entries| entries.flatten().map(|entry| size(&entry.path())).sum())
+}
+
+fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
+    let counts = &report.counts;
+    for source in &report.sources {
+        let outcome = source.last_outcome.unwrap_or("never run");
+        let cursor = source.cursor.as_deref().unwrap_or("-");
+        let newest = source.newest.as_deref().unwrap_or("-");
+        writeln!(out, "{}: {outcome}, complete up to {cursor}, newest notice {newest} ({})", source.source, source.status)?;
+        if let Some(error) = &source.error {
+            writeln!(out, "  {error}")?;
+        }
+    }
+    writeln!(out, "{} notices from {} documents in {}", counts.notices, counts.documents, report.data)?;
+    for (name, values) in [
+        ("source", &counts.by_source),
+        ("format", &counts.by_format),
+        ("stage", &counts.by_stage),
+        ("category", &counts.by_category),
+        ("country", &counts.by_country),
+        ("issue", &counts.by_issue),
+        ("quarantine", &counts.by_quarantine),
+    ] {
+        if !values.is_empty() {
+            let mut values: Vec<(&String, &u64)> = values.iter().collect();
+            values.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+            let list: Vec<String> = values.iter().map(|(value, count)| format!("{value} {count}")).collect();
+            writeln!(out, "  {name:<10} {}", list.join(", "))?;
+        }
+    }
+    for document in &report.quarantined {
+        writeln!(out, "  quarantined {} of {}: {} ({})", document.name, document.source, document.reason, document.code)?;
+    }
+    let disk: Vec<String> =
+        report.disk_bytes.iter().map(|(name, bytes)| format!("{name} {:.1} MB", *bytes as f64 / 1e6)).collect();
+    writeln!(out, "  disk       {}", disk.join(", "))?;
+    for file in &report.overridden {
+        writeln!(out, "  overridden {file}")?;
+    }
+    Ok(())
+}
