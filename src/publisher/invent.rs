@@ -42,7 +42,7 @@ struct Procedure {
     categories: Vec<String>,
     defence: bool,
     framework: bool,
-    procedure_type: &'static str,
+    award_by: &'static str,
     eu_project: Option<String>,
     innovative: bool,
     id: String,
@@ -118,7 +118,7 @@ pub(super) fn notice(gazette: &Gazette, at: usize) -> PlannedNotice {
         tenders: rng.u32(1..9),
         deadline,
         lots,
-        procedure_type: if kind == Kind::DirectAward { "neg-wo-call" } else { procedure.procedure_type },
+        procedure_type: if kind == Kind::DirectAward { "neg-wo-call" } else { procedure.award_by },
         framework: procedure.framework,
         defence: procedure.defence,
         eu_project: procedure.eu_project,
@@ -257,7 +257,7 @@ fn procedure(gazette: &Gazette, root: usize) -> Procedure {
         categories,
         defence,
         framework,
-        procedure_type,
+        award_by: procedure_type,
     }
 }
 

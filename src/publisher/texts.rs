@@ -77,7 +77,9 @@ macro_rules! texts {
     };
 }
 
-const FILES: &[(&str, &str)] = texts!("en" "de" "fr" "es" "it" "pl" "ro" "pt" "nl" "sv" "fi" "cs" "bg" "el");
+const FILES: &[(&str, &str)] = texts!(
+    "en" "de" "fr" "es" "it" "pl" "ro" "pt" "nl" "sv" "fi" "cs" "bg" "el" "da" "hu" "hr" "sk" "lt" "lv" "et" "sl"
+);
 
 static ITEMS: LazyLock<Vec<Item>> =
     LazyLock::new(|| rows(include_str!("texts/items.txt")).filter_map(|fields| item(&fields)).collect());

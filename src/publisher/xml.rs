@@ -372,7 +372,7 @@ fn write_lot(xml: &mut Writer, notice: &PlannedNotice, lot: &PlannedLot) {
 }
 
 fn terms(xml: &mut Writer, notice: &PlannedNotice) {
-    if let Some(project) = &notice.eu_project {
+    if let Some(project) = notice.eu_project.as_ref().filter(|_| notice.winners.is_empty()) {
         xml.inside(
             "ext:UBLExtensions/ext:UBLExtension/ext:ExtensionContent/efext:EformsExtension/efac:Funding",
             |xml| {
@@ -393,9 +393,6 @@ fn terms(xml: &mut Writer, notice: &PlannedNotice) {
                 xml.leaf("cbc:URI", &[], &format!("https://www.example.org/tenders?ref={path}&view=documents"));
             });
         });
-        if notice.defence {
-            xml.inside("cac:SecurityClearanceTerm", |xml| xml.leaf("cbc:Code", &[("listName", "indicator")], "true"));
-        }
         xml.inside("cac:TenderRecipientParty", |xml| {
             xml.leaf("cbc:EndpointID", &[], "https://www.example.org/submit");
         });
@@ -406,6 +403,9 @@ fn terms(xml: &mut Writer, notice: &PlannedNotice) {
     if call {
         for language in &notice.languages {
             xml.inside("cac:Language", |xml| xml.leaf("cbc:ID", &[], language_code(language)));
+        }
+        if notice.defence {
+            xml.inside("cac:SecurityClearanceTerm", |xml| xml.leaf("cbc:Code", &[("listName", "indicator")], "true"));
         }
     }
 }

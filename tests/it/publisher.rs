@@ -114,7 +114,7 @@ fn every_document_is_well_formed_and_says_what_the_plan_says() {
             let wanted = |node: &roxmltree::Node| node.has_tag_name((namespace, name));
             root.descendants().filter(wanted).filter_map(|node| node.text().map(ToOwned::to_owned)).collect()
         };
-        assert_eq!(all(EFBC, "NoticePublicationID"), [notice.publication_id.clone()]);
+        assert_eq!(all(EFBC, "NoticePublicationID"), std::slice::from_ref(&notice.publication_id));
         assert_eq!(all(EFBC, "GazetteID"), [notice.issue.slashed()]);
         assert_eq!(all(CBC, "SubTypeCode"), [notice.subtype]);
         assert_eq!(all(CBC, "ContractFolderID").len(), usize::from(notice.kind != Kind::Planning));
