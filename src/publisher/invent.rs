@@ -75,15 +75,11 @@ pub(super) fn notice(gazette: &Gazette, at: usize) -> PlannedNotice {
         _ => None,
     };
     let lots = if kind == Kind::Planning { as_parts(procedure.lots) } else { procedure.lots };
-    let awarded_value = match (awarded, &procedure.estimate) {
-        (false, _) => Value::Absent,
-        (true, Value::Given { currency, .. } | Value::Withheld { currency }) if rng.u8(..6) == 0 => {
-            Value::Withheld { currency }
-        }
-        (true, _) => {
-            let (currency, rate) = currency_of(&country);
-            Value::Given { amount: procedure.thousands * rate * (820 + u64::from(rng.u8(..160))), currency }
-        }
+    let (currency, rate) = currency_of(&country);
+    let awarded_value = match rng.u8(..6) {
+        _ if !awarded => Value::Absent,
+        0 => Value::Withheld { currency },
+        _ => Value::Given { amount: procedure.thousands * rate * (820 + u64::from(rng.u8(..160))), currency },
     };
     let reason = match kind {
         Kind::Correction => procedure.language.correction,

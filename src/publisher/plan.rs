@@ -309,7 +309,7 @@ impl Plan {
     pub fn demo(now: Timestamp) -> Self {
         let today = Offset::UTC.to_datetime(now).date();
         Self {
-            notices: 360,
+            notices: 600,
             seed: 2026,
             weeks: 3,
             last_day: calendar::friday_on_or_before(today),
