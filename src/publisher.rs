@@ -6,6 +6,7 @@
 
 mod api;
 mod calendar;
+mod definition;
 mod invent;
 mod package;
 mod plan;
@@ -14,6 +15,7 @@ mod texts;
 mod xml;
 
 pub use self::calendar::OjIssue;
+pub use self::definition::definition_at;
 pub use self::plan::{
     Case, Closing, ClosingOf, Earlier, Expected, Gazette, Kind, Party, Plan, PlannedLot, PlannedNotice, Planted, Texts,
     Value,

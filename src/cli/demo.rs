@@ -1,7 +1,6 @@
 //! `tenderwatch demo`
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -76,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     for (query, stage) in SEARCHES {
         searches.push(search(&workspace, query, stage, now, context)?);
     }
-    let week = publisher.gazette().issues().last().map(|issue| Period::week_of(issue.date));
+    let week = publisher.gazette().issues().last().map(|issue| Period::week_of(issue.day));
     let digest = digest::make(&workspace, week.unwrap_or_else(|| Period::week_of(plan.last_day)), now)?;
     runtime.block_on(publisher.stop());
     if context.is_json() {
@@ -118,7 +117,7 @@ fn workspace(set_up: &Path, data: &Path, base_url: &str) -> anyhow::Result<Works
 fn crawl(workspace: &Workspace, publisher: &Publisher, now: Timestamp, context: &Context<'_>) -> anyhow::Result<Receipt> {
     let options = CrawlOptions {
         sources: vec![SourceId::from("eu-ted")],
-        since: publisher.gazette().issues().first().map(|issue| issue.date),
+        since: publisher.gazette().issues().first().map(|issue| issue.day),
         ..CrawlOptions::default()
     };
     let bar = import::progress_bar(context);
@@ -233,7 +232,7 @@ async fn serve(plan: Plan, arguments: &Arguments, context: &mut Context<'_>) -> 
     };
     std::fs::create_dir_all(&set_up)?;
     workspace(&set_up, &set_up.join("data"), publisher.base_url())?;
-    let first = publisher.gazette().issues().first().map(|issue| issue.date);
+    let first = publisher.gazette().issues().first().map(|issue| issue.day);
     let config = set_up.join("config.toml");
     if context.is_json() {
         context.json(&json!({"url": publisher.base_url(), "config": config, "first_day": first, "notices": plan.notices}))?;

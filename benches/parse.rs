@@ -1,0 +1,101 @@
+//! How fast real eForms notices become the model, against a bare pass of the XML reader over the same bytes.
+//!
+//! `cargo bench --bench parse`. Both run on one core; each number is the best of several rounds. The parse must
+//! reach 0.35 of the bare pass, and the goal is 0.6.
+#![expect(clippy::print_stdout, reason = "a bench prints its result")]
+
+use std::hint::black_box;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use quick_xml::NsReader;
+use quick_xml::events::Event;
+use tenderwatch::formats::{self, eforms};
+use tenderwatch::ids::RunId;
+use tenderwatch::raw::{Origin, RawDocument};
+
+const ROUNDS: usize = 9;
+const REQUIRED: f64 = 0.35;
+const GOAL: f64 = 0.6;
+
+fn main() {
+    let root = std::env::var_os("TENDERWATCH_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
+    let archive = root.join("ted/eforms.tar.gz");
+    if !archive.is_file() {
+        println!("nothing measured: {} is not there", archive.display());
+        return;
+    }
+    let documents = documents(&archive);
+    let size: usize = documents.iter().map(|document| document.body.len()).sum();
+    let bare = best(|| documents.iter().map(|document| bare_pass(&document.body)).sum());
+    let parse = best(|| documents.iter().map(full_parse).sum());
+    let rate = |time: Duration| f64::from(u32::try_from(size).unwrap_or(u32::MAX)) / 1e6 / time.as_secs_f64();
+    let per_second = |time: Duration| f64::from(u32::try_from(documents.len()).unwrap_or(0)) / time.as_secs_f64();
+    let ratio = bare.as_secs_f64() / parse.as_secs_f64();
+    println!("{} notices, {:.1} MB, one core, best of {ROUNDS}", documents.len(), rate(Duration::from_secs(1)));
+    println!("bare NsReader pass  {:7.1} MB/s {:8.0} notices/s", rate(bare), per_second(bare));
+    println!("eforms parse        {:7.1} MB/s {:8.0} notices/s", rate(parse), per_second(parse));
+    println!("ratio {ratio:.3} (required {REQUIRED}, goal {GOAL})");
+    assert!(documents.len() >= 700, "the corpus has at least 700 real notices");
+    assert!(ratio >= REQUIRED, "the parse has become too slow");
+}
+
+fn best(run: impl Fn() -> usize) -> Duration {
+    let timed = (0..ROUNDS).map(|_| {
+        let start = Instant::now();
+        black_box(run());
+        start.elapsed()
+    });
+    timed.min().unwrap_or_default()
+}
+
+/// Every event with its namespace resolved, and nothing done with it.
+fn bare_pass(body: &[u8]) -> usize {
+    let mut reader = NsReader::from_reader(body);
+    let mut events = 0;
+    loop {
+        match reader.read_resolved_event() {
+            Ok((_, Event::Eof)) => return events,
+            Ok(event) => {
+                black_box(event);
+                events += 1;
+            }
+            Err(error) => panic!("the corpus is well-formed: {error}"),
+        }
+    }
+}
+
+fn full_parse(document: &RawDocument) -> usize {
+    let parsed = formats::parse(document, Some(&eforms::FORMAT)).expect("real notices are readable");
+    black_box(parsed).notices.len()
+}
+
+fn documents(archive: &Path) -> Vec<RawDocument> {
+    let file = std::fs::File::open(archive).expect("the archive opens");
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+    let mut documents = Vec::new();
+    for entry in archive.entries().expect("the archive lists its members") {
+        let mut entry = entry.expect("a member");
+        let name = entry.path().expect("a name").display().to_string();
+        if Path::new(&name).extension().is_none_or(|extension| extension != "xml") {
+            continue;
+        }
+        let mut body = Vec::new();
+        entry.read_to_end(&mut body).expect("a readable member");
+        let origin = Origin {
+            source: "eu-ted".into(),
+            url: format!("file:{name}"),
+            fetched_at: jiff::Timestamp::UNIX_EPOCH,
+            run: RunId::new("bench"),
+            status: None,
+            headers: Vec::new(),
+            member: Vec::new(),
+            container: None,
+        };
+        documents.push(RawDocument::new(origin, Bytes::from(body)));
+    }
+    documents
+}

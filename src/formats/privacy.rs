@@ -1,0 +1,230 @@
+//! E-mail addresses and telephone numbers in free text → `[e-mail]`, `[telephone]`.
+//!
+//! Notices are public, but people's contact data has no place in an index. A run of digits counts as a
+//! telephone number only after `+` or a word such as "tel": CPV codes, dates, amounts and file numbers stay.
+
+use std::borrow::Cow;
+
+/// The text with contact data masked.
+pub fn mask(text: &str) -> Cow<'_, str> {
+    let mut found: Vec<(usize, usize, &str)> = Vec::new();
+    e_mails(text, &mut found);
+    telephones(text, &mut found);
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    found.sort_unstable();
+    let mut masked = String::with_capacity(text.len());
+    let mut done = 0;
+    for (start, end, replacement) in found {
+        if start >= done {
+            masked.push_str(&text[done..start]);
+            masked.push_str(replacement);
+            done = end;
+        }
+    }
+    masked.push_str(&text[done..]);
+    Cow::Owned(masked)
+}
+
+/// `name@host.tld`, also with `(at)`, `[at]` or blanks around the sign.
+fn e_mails(text: &str, found: &mut Vec<(usize, usize, &'static str)>) {
+    for sign in ["@", "(at)", "[at]", "(AT)", "[AT]"] {
+        for (at, _) in text.match_indices(sign) {
+            let before = text[..at].trim_end_matches(' ');
+            let after_start = at + sign.len();
+            let after = text[after_start..].trim_start_matches(' ');
+            if at - before.len() > 1 || text.len() - after_start - after.len() > 1 {
+                continue;
+            }
+            let name = before.chars().rev().take_while(|c| c.is_alphanumeric() || "._%+-'".contains(*c));
+            let name_length: usize = name.map(char::len_utf8).sum();
+            let host_length = host(after);
+            if name_length > 0 && host_length > 0 {
+                found.push((before.len() - name_length, text.len() - after.len() + host_length, "[e-mail]"));
+            }
+        }
+    }
+}
+
+/// The length of a host name with a top-level domain at the start of `text`, else 0.
+fn host(text: &str) -> usize {
+    let allowed = text.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+    let length: usize = allowed.map(char::len_utf8).sum();
+    let name = text[..length].trim_end_matches(['.', '-']);
+    match name.rsplit_once('.') {
+        Some((host, tld)) if !host.is_empty() && tld.len() >= 2 && tld.chars().all(char::is_alphabetic) => name.len(),
+        _ => 0,
+    }
+}
+
+/// Words that announce a telephone number, lower case, in the languages of the notices.
+const WORDS: &[&str] = &[
+    "tel",
+    "tél",
+    "tel nr",
+    "tlf",
+    "tlph",
+    "puh",
+    "gsm",
+    "mob",
+    "mobil",
+    "mobile",
+    "fax",
+    "faks",
+    "faksi",
+    "faxe",
+    "telefax",
+    "phone",
+    "telephone",
+    "téléphone",
+    "telefon",
+    "telefono",
+    "teléfono",
+    "telefone",
+    "telefoon",
+    "telefón",
+    "telefonas",
+    "telefonu",
+    "telefonie",
+    "telefoni",
+    "telefonnummer",
+    "telefonszám",
+    "tālrunis",
+    "tālr",
+    "puhelin",
+    "telefonisch",
+    "fon",
+    "handy",
+    "cell",
+    "móvil",
+    "portable",
+    "cellulare",
+    "τηλ",
+    "τηλέφωνο",
+    "φαξ",
+    "тел",
+    "телефон",
+    "факс",
+    "teil",
+    "teileafón",
+    "kontakttelefon",
+    "sími",
+    "hotline",
+    "call",
+];
+
+/// Small words between the announcing word and the number.
+const BETWEEN: &[&str] = &["nr", "no", "n", "num", "number", "numer", "numero", "número", "č", "št", "is", "on", "at"];
+
+fn telephones(text: &str, found: &mut Vec<(usize, usize, &'static str)>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !bytes[at].is_ascii_digit() {
+            at += 1;
+            continue;
+        }
+        let (end, digits) = run(text, at);
+        if (7..=17).contains(&digits) {
+            let (before, plus) = lead(text, at);
+            if (plus && digits >= 9) || announced(&text[..before]) {
+                found.push((before, end, "[telephone]"));
+            }
+        }
+        at = end;
+    }
+}
+
+/// Where a run of digits with blanks and separators ends, and how many digits it has.
+fn run(text: &str, start: usize) -> (usize, usize) {
+    let (mut end, mut digits, mut gap) = (start, 0, 0);
+    for (offset, c) in text[start..].char_indices() {
+        if c.is_ascii_digit() {
+            digits += 1;
+            gap = 0;
+            end = start + offset + 1;
+        } else if gap < 3 && matches!(c, ' ' | '\u{A0}' | '-' | '.' | '/' | '(' | ')' | '–') {
+            gap += 1;
+        } else {
+            break;
+        }
+    }
+    (end, digits)
+}
+
+/// Where the number begins with its `+` and brackets, and whether there is a `+`.
+fn lead(text: &str, digits: usize) -> (usize, bool) {
+    let before = text[..digits].trim_end_matches(['(', '[']);
+    let without = before.strip_suffix('+').or_else(|| before.strip_suffix("+ "));
+    without.map_or((before.len(), false), |rest| (rest.trim_end_matches('(').len(), true))
+}
+
+/// Whether one of the words stands right before.
+fn announced(before: &str) -> bool {
+    let punctuation = |c: char| !c.is_alphanumeric();
+    let near: String = {
+        let mut tail: Vec<char> = before.chars().rev().take(40).collect();
+        tail.reverse();
+        tail.into_iter().collect::<String>().to_lowercase()
+    };
+    // A line or sentence end separates; so do other digits.
+    let mut rest = near.as_str();
+    for _ in 0..3 {
+        let trimmed = rest.trim_end_matches(punctuation);
+        if rest[trimmed.len()..].contains(['\n', ';', ',']) {
+            return false;
+        }
+        let word_start =
+            trimmed.rfind(punctuation).map_or(0, |at| at + trimmed[at..].chars().next().map_or(1, char::len_utf8));
+        let word = &trimmed[word_start..];
+        if WORDS.contains(&word) {
+            return true;
+        }
+        if !BETWEEN.contains(&word) {
+            return false;
+        }
+        rest = &trimmed[..word_start];
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mask;
+
+    #[test]
+    fn contact_data_is_masked() {
+        for (text, expected) in [
+            ("Ask anna.berg@example.org.", "Ask [e-mail]."),
+            ("Ask anna (at) example.org today", "Ask [e-mail] today"),
+            ("anna @example.org, bo@example.com", "[e-mail], [e-mail]"),
+            ("Tel.: 030 / 12345-678, Raum 4", "Tel.: [telephone], Raum 4"),
+            ("tel. nr 22 123 45 67", "tel. nr [telephone]"),
+            ("Τηλ: 210 1234567", "Τηλ: [telephone]"),
+            ("call +44 (0)20 7946 0958 now", "call [telephone] now"),
+            ("(+33) 1 23 45 67 89", "[telephone]"),
+            ("Puh. 0295 123 456", "Puh. [telephone]"),
+        ] {
+            assert_eq!(mask(text), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_no_telephone_stay() {
+        for text in [
+            "CPV 35613000-8",
+            "1 250 000,00 EUR",
+            "12.05.2026 10:00",
+            "2026/S 136-497150",
+            "reference 2026-123-4567-89",
+            "@home is no address, a@b neither",
+            "+ 10 %",
+            "https://www.example.org/maps/@46.05,14.5",
+            "Telekom 2026: 1234567 lines",
+            "tel",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+    }
+}
