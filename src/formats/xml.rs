@@ -27,6 +27,9 @@ pub const MAX_NODES: usize = 1_000_000;
 /// Different names that are remembered; eForms needs 400.
 const MAX_NAMES: usize = 4096;
 
+/// Prefixes bound at one place; eForms needs 10.
+const MAX_BINDINGS: usize = 256;
+
 /// What a format wants to keep of a document.
 pub struct Vocabulary<N: 'static> {
     /// The format's name for an element of this namespace and local name; `None` drops it with all it holds.
@@ -390,8 +393,8 @@ impl<'a, 'v, N: Copy + PartialEq> Builder<'a, 'v, N> {
             })?;
             if let Some(declared) = name.strip_prefix("xmlns") {
                 match declared.strip_prefix(':') {
-                    Some(prefix) => self.bind(prefix, unescape(value, at)?),
-                    None if declared.is_empty() => self.bind("", unescape(value, at)?),
+                    Some(prefix) => self.bind(prefix, unescape(value, at)?)?,
+                    None if declared.is_empty() => self.bind("", unescape(value, at)?)?,
                     None => {}
                 }
             } else if let Some(wanted) = self.words.attributes.iter().find(|wanted| **wanted == name) {
@@ -401,13 +404,17 @@ impl<'a, 'v, N: Copy + PartialEq> Builder<'a, 'v, N> {
         Ok(())
     }
 
-    fn bind(&mut self, prefix: &'a str, namespace: Cow<'a, str>) {
+    fn bind(&mut self, prefix: &'a str, namespace: Cow<'a, str>) -> Result<(), ParseError> {
         if self.bound(prefix).is_some_and(|known| known == namespace) {
-            return;
+            return Ok(());
+        }
+        if self.bindings.len() >= MAX_BINDINGS {
+            return Err(ParseError::TooManyNodes { limit: MAX_BINDINGS });
         }
         self.bindings.push((prefix, namespace));
         self.scopes += 1;
         self.scope = self.scopes;
+        Ok(())
     }
 
     fn bound(&self, prefix: &str) -> Option<&str> {

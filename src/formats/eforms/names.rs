@@ -59,7 +59,7 @@ names! {
     CBC, "cbc:" {
         ActivityTypeCode AuctionConstraintIndicator AwardDate BuyerProfileURI CityName Code CompanyID
         ContractFolderID ContractingSystemTypeCode CountrySubentityCode CustomizationID Description DescriptionCode
-        DocumentType DurationMeasure EndDate EndpointID EndTime EstimatedMaximumValueAmount
+        DocumentDescription DocumentType DurationMeasure EndDate EndpointID EndTime EstimatedMaximumValueAmount
         EstimatedOverallContractAmount FundingProgram FundingProgramCode GovernmentAgreementConstraintIndicator ID
         IdentificationCode IssueDate IssueTime ItemClassificationCode LotsGroupID MaximumValueAmount Name Note
         NoticeLanguageCode NoticeTypeCode PartyTypeCode PayableAmount PlannedDate ProcedureCode ProcessReason
