@@ -169,9 +169,12 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Multiply-and-fold over the first and last eight bytes; the number of names is bounded, so collisions cost little.
+/// For maps of element names: their number is bounded, so a fast hash is safe.
+pub type NameHash = BuildHasherDefault<NameHasher>;
+
+/// Multiply and rotate, eight bytes at a time.
 #[derive(Default)]
-struct NameHasher(u64);
+pub struct NameHasher(u64);
 
 impl Hasher for NameHasher {
     fn write(&mut self, bytes: &[u8]) {
@@ -190,7 +193,7 @@ impl Hasher for NameHasher {
     }
 }
 
-type Names<'a, N> = HashMap<(u32, &'a str), Option<N>, BuildHasherDefault<NameHasher>>;
+type Names<'a, N> = HashMap<(u32, &'a str), Option<N>, NameHash>;
 
 struct Open<'a> {
     node: u32,

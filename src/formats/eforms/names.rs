@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::formats::xml::Vocabulary;
+use crate::formats::xml::{NameHash, Vocabulary};
 
 const NOTICE: [&str; 3] = [
     "urn:oasis:names:specification:ubl:schema:xsd:ContractNotice-2",
@@ -32,8 +32,8 @@ macro_rules! names {
             }
         }
 
-        static BY_NAME: LazyLock<HashMap<(&str, &str), El>> = LazyLock::new(|| {
-            HashMap::from([$($((($namespace, stringify!($name)), El::$name),)*)*])
+        static BY_NAME: LazyLock<HashMap<(&str, &str), El, NameHash>> = LazyLock::new(|| {
+            [$($((($namespace, stringify!($name)), El::$name),)*)*].into_iter().collect()
         });
     };
 }
