@@ -73,8 +73,8 @@ pub enum ParseError {
         /// Byte offset into the text after decoding.
         at: u64,
     },
-    /// More elements than any real document.
-    #[error("more than {limit} elements or different names")]
+    /// More elements, or prefixes at one place, than any real document.
+    #[error("more than {limit} elements or bound prefixes")]
     TooManyNodes {
         /// The bound.
         limit: usize,

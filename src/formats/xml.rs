@@ -27,6 +27,9 @@ pub const MAX_NODES: usize = 1_000_000;
 /// Different names that are remembered; eForms needs 400.
 const MAX_NAMES: usize = 4096;
 
+/// Prefixes bound at one place; eForms needs 10.
+const MAX_BINDINGS: usize = 256;
+
 /// What a format wants to keep of a document.
 pub struct Vocabulary<N: 'static> {
     /// The format's name for an element of this namespace and local name; `None` drops it with all it holds.
@@ -166,9 +169,12 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Multiply-and-fold over the first and last eight bytes; the number of names is bounded, so collisions cost little.
+/// For maps of element names: their number is bounded, so a fast hash is safe.
+pub type NameHash = BuildHasherDefault<NameHasher>;
+
+/// Multiply and rotate, eight bytes at a time.
 #[derive(Default)]
-struct NameHasher(u64);
+pub struct NameHasher(u64);
 
 impl Hasher for NameHasher {
     fn write(&mut self, bytes: &[u8]) {
@@ -187,7 +193,7 @@ impl Hasher for NameHasher {
     }
 }
 
-type Names<'a, N> = HashMap<(u32, &'a str), Option<N>, BuildHasherDefault<NameHasher>>;
+type Names<'a, N> = HashMap<(u32, &'a str), Option<N>, NameHash>;
 
 struct Open<'a> {
     node: u32,
@@ -390,8 +396,8 @@ impl<'a, 'v, N: Copy + PartialEq> Builder<'a, 'v, N> {
             })?;
             if let Some(declared) = name.strip_prefix("xmlns") {
                 match declared.strip_prefix(':') {
-                    Some(prefix) => self.bind(prefix, unescape(value, at)?),
-                    None if declared.is_empty() => self.bind("", unescape(value, at)?),
+                    Some(prefix) => self.bind(prefix, unescape(value, at)?)?,
+                    None if declared.is_empty() => self.bind("", unescape(value, at)?)?,
                     None => {}
                 }
             } else if let Some(wanted) = self.words.attributes.iter().find(|wanted| **wanted == name) {
@@ -401,13 +407,17 @@ impl<'a, 'v, N: Copy + PartialEq> Builder<'a, 'v, N> {
         Ok(())
     }
 
-    fn bind(&mut self, prefix: &'a str, namespace: Cow<'a, str>) {
+    fn bind(&mut self, prefix: &'a str, namespace: Cow<'a, str>) -> Result<(), ParseError> {
         if self.bound(prefix).is_some_and(|known| known == namespace) {
-            return;
+            return Ok(());
+        }
+        if self.bindings.len() >= MAX_BINDINGS {
+            return Err(ParseError::TooManyNodes { limit: MAX_BINDINGS });
         }
         self.bindings.push((prefix, namespace));
         self.scopes += 1;
         self.scope = self.scopes;
+        Ok(())
     }
 
     fn bound(&self, prefix: &str) -> Option<&str> {

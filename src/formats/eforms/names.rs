@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::formats::xml::Vocabulary;
+use crate::formats::xml::{NameHash, Vocabulary};
 
 const NOTICE: [&str; 3] = [
     "urn:oasis:names:specification:ubl:schema:xsd:ContractNotice-2",
@@ -32,8 +32,8 @@ macro_rules! names {
             }
         }
 
-        static BY_NAME: LazyLock<HashMap<(&str, &str), El>> = LazyLock::new(|| {
-            HashMap::from([$($((($namespace, stringify!($name)), El::$name),)*)*])
+        static BY_NAME: LazyLock<HashMap<(&str, &str), El, NameHash>> = LazyLock::new(|| {
+            [$($((($namespace, stringify!($name)), El::$name),)*)*].into_iter().collect()
         });
     };
 }
@@ -59,7 +59,7 @@ names! {
     CBC, "cbc:" {
         ActivityTypeCode AuctionConstraintIndicator AwardDate BuyerProfileURI CityName Code CompanyID
         ContractFolderID ContractingSystemTypeCode CountrySubentityCode CustomizationID Description DescriptionCode
-        DocumentType DurationMeasure EndDate EndpointID EndTime EstimatedMaximumValueAmount
+        DocumentDescription DocumentType DurationMeasure EndDate EndpointID EndTime EstimatedMaximumValueAmount
         EstimatedOverallContractAmount FundingProgram FundingProgramCode GovernmentAgreementConstraintIndicator ID
         IdentificationCode IssueDate IssueTime ItemClassificationCode LotsGroupID MaximumValueAmount Name Note
         NoticeLanguageCode NoticeTypeCode PartyTypeCode PayableAmount PlannedDate ProcedureCode ProcessReason

@@ -7,6 +7,9 @@ use super::read::{Node, Reading, extensions, push_new};
 use crate::issue::IssueCode;
 use crate::notice::{Joint, Organisation, Role, Text};
 
+/// Contracting parties of one notice; the longest real list has 40.
+const MAX_PARTIES: usize = 1000;
+
 /// The organisations that a notice defines, by `ORG-` id and by the `TPO-` ids of their touch points.
 #[derive(Default)]
 pub(super) struct Organisations<'t> {
@@ -99,7 +102,7 @@ pub(super) fn buyers<'t>(
     reading: &mut Reading<'t>,
 ) -> (Vec<Organisation>, Option<Joint>) {
     let mut buyers: Vec<(&str, Organisation)> = Vec::new();
-    for contracting in root.all(El::ContractingParty) {
+    for contracting in reading.bounded(root.all(El::ContractingParty), MAX_PARTIES) {
         let Some((key, mut buyer)) = contracting_party(contracting, organisations, reading) else { continue };
         details(contracting, &mut buyer, reading);
         match buyers.iter_mut().find(|(known, old)| (!key.is_empty() && *known == key) || *old == buyer) {
@@ -114,7 +117,7 @@ pub(super) fn buyers<'t>(
     if buyers.is_empty() {
         reading.missing(IssueCode::MissingBuyer, "cac:ContractingParty");
     }
-    let joint = joint(root, &buyers);
+    let joint = joint(root, &buyers, reading);
     (buyers, joint)
 }
 
@@ -184,28 +187,36 @@ fn merge(old: &mut Organisation, new: Organisation) {
 }
 
 /// Several parties, OPP-050 … OPP-052, OPT-030 and BT-09 as signs of joint procurement.
-fn joint(root: Node<'_>, buyers: &[Organisation]) -> Option<Joint> {
+///
+/// A provider that buys for one buyer is a service, and BT-09 is mostly filled with "not applicable" or a national
+/// law: these two count only beside another sign.
+fn joint<'t>(root: Node<'t>, buyers: &[Organisation], reading: &mut Reading<'t>) -> Option<Joint> {
     let has = |role| buyers.iter().any(|buyer| buyer.roles.contains(&role));
     let mut countries: Vec<String> = Vec::new();
     for country in buyers.iter().filter_map(|buyer| buyer.country.as_ref()) {
         push_new(&mut countries, country.clone());
     }
-    let cross_border_law = root
+    let law = root
         .all(El::TenderingTerms)
         .flat_map(|terms| terms.all(El::ProcurementLegislationDocumentReference))
-        .any(|law| law.first(El::ID).is_some_and(|id| id.text() == "CrossBorderLaw"));
+        .find(|law| law.first(El::ID).is_some_and(|id| id.text() == "CrossBorderLaw"));
+    if let Some(law) = law {
+        let text = reading.text(law, El::DocumentDescription);
+        reading.keep_text("BT-09", &text);
+    }
+    let solid = buyers.len() > 1 || has(Role::Lead) || has(Role::CentralPurchasing);
     let evidence: Vec<String> = [
         (buyers.len() > 1, "several-buyers"),
         (has(Role::Lead), "lead-buyer"),
         (has(Role::CentralPurchasing), "central-purchasing"),
         (has(Role::OnBehalf), "on-behalf"),
-        (cross_border_law, "cross-border-law"),
+        (law.is_some(), "cross-border-law"),
     ]
     .into_iter()
     .filter(|(seen, _)| *seen)
     .map(|(_, name)| name.to_owned())
     .collect();
-    (!evidence.is_empty()).then(|| Joint {
+    solid.then(|| Joint {
         buyers: u32::try_from(buyers.len()).unwrap_or(u32::MAX),
         cross_border: countries.len() > 1,
         countries,

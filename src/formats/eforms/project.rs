@@ -9,6 +9,9 @@ use super::read::{MoneyField, Node, Reading, extended, extensions, push_new};
 use crate::issue::IssueCode;
 use crate::notice::{Amount, Deadline, Duration, EuFunding, Lot, LotKind, MoneyKind, Nature, Notice, Place, Text, Vat};
 
+/// The ids of the schema have four digits.
+pub(super) const MAX_LOTS: usize = 10_000;
+
 /// BT-27: the SDK labels it "estimated value excluding VAT".
 const ESTIMATE: MoneyField = MoneyField { bt: "BT-27", kind: MoneyKind::Estimate, vat: Vat::Ex, privacy: "" };
 /// BT-271: nothing is said of VAT.
@@ -52,7 +55,8 @@ pub(super) fn procedure<'t>(root: Node<'t>, notice: &mut Notice, zone: &TimeZone
         reading.missing(IssueCode::MissingRequired, "cac:ProcurementProject");
     }
     let mut ids = HashSet::new();
-    for (at, node) in root.all(El::ProcurementProjectLot).enumerate() {
+    let lots = reading.bounded(root.all(El::ProcurementProjectLot), MAX_LOTS);
+    for (at, node) in lots.into_iter().enumerate() {
         let lot = lot(node, at, notice, zone, reading);
         if ids.insert(lot.id.clone()) {
             notice.lots.push(lot);
@@ -60,7 +64,7 @@ pub(super) fn procedure<'t>(root: Node<'t>, notice: &mut Notice, zone: &TimeZone
             reading.issue(IssueCode::DuplicateId, node.first(El::ID).unwrap_or(node), &lot.id);
         }
     }
-    groups(root, notice, reading);
+    groups(root, notice, &ids, reading);
     if notice.title.is_empty() && notice.lots.iter().all(|lot| lot.title.is_empty()) {
         reading.missing(IssueCode::MissingTitle, "cac:ProcurementProject/cbc:Name");
     }
@@ -165,13 +169,11 @@ fn lot<'t>(node: Node<'t>, at: usize, notice: &mut Notice, zone: &TimeZone, read
         let project = project(node, &mut notice.innovation, reading);
         for code in &project.cpv {
             if !notice.cpv.iter().any(|known| known == code) {
-                notice.cpv.push((*code).to_owned());
+                push_new(&mut notice.cpv, (*code).to_owned());
             }
         }
         for place in &project.places {
-            if !notice.places.contains(place) {
-                notice.places.push(place.clone());
-            }
+            push_new(&mut notice.places, place.clone());
         }
         lot.title = project.title;
         lot.description = project.description;
@@ -298,7 +300,7 @@ pub(super) fn funded<'t>(node: Node<'t>, funding: &mut EuFunding, reading: &mut 
 }
 
 /// BT-330, BT-1375: the lots of each group.
-fn groups<'t>(root: Node<'t>, notice: &mut Notice, reading: &mut Reading<'t>) {
+fn groups<'t>(root: Node<'t>, notice: &mut Notice, ids: &HashSet<String>, reading: &mut Reading<'t>) {
     let distributions = root.all(El::TenderingTerms).flat_map(|terms| terms.all(El::LotDistribution));
     for group in distributions.flat_map(|distribution| distribution.all(El::LotsGroup)) {
         let Some(id) = group.first(El::LotsGroupID) else { continue };
@@ -307,7 +309,7 @@ fn groups<'t>(root: Node<'t>, notice: &mut Notice, reading: &mut Reading<'t>) {
             continue;
         };
         for member in group.all(El::ProcurementProjectLotReference).filter_map(|lot| lot.first(El::ID)) {
-            if !notice.lots.iter().any(|lot| lot.id == member.text()) {
+            if !ids.contains(member.text()) {
                 reading.issue(IssueCode::DanglingReference, member, member.text());
             }
             push_new(&mut notice.lots[at].members, member.text().to_owned());

@@ -18,6 +18,8 @@ pub(super) type Node<'t> = xml::Node<'t, El>;
 
 /// Findings on one notice; a broken document must not fill the store.
 const MAX_ISSUES: usize = 500;
+/// Different values in one list, and texts of one element: bounds the work on hostile documents.
+const MAX_LIST: usize = 5000;
 /// Where the publisher writes this, there is a value that may not be read.
 const UNPUBLISHED: &str = "unpublished";
 /// A masked date.
@@ -70,6 +72,7 @@ impl<'t> Reading<'t> {
                 | IssueCode::UnknownNuts
                 | IssueCode::UndeclaredLanguage
                 | IssueCode::DanglingReference
+                | IssueCode::Truncated
         );
         if repeats && self.issues.iter().any(|known| known.code == code && known.value == value) {
             return;
@@ -81,6 +84,17 @@ impl<'t> Reading<'t> {
         }
     }
 
+    /// At most so many elements of a kind; the rest is cut, and that is a finding.
+    pub fn bounded(&mut self, nodes: impl Iterator<Item = Node<'t>>, most: usize) -> Vec<Node<'t>> {
+        let mut nodes: Vec<Node<'t>> = nodes.take(most + 1).collect();
+        if nodes.len() > most
+            && let Some(first) = nodes.pop()
+        {
+            self.issue(IssueCode::Truncated, first, "");
+        }
+        nodes
+    }
+
     /// Keeps a value that has no home in the notice.
     pub fn keep(&mut self, key: &str, value: impl Into<Value>) {
         self.extra.insert(key.to_owned(), value.into());
@@ -90,6 +104,7 @@ impl<'t> Reading<'t> {
     pub fn keep_in_list(&mut self, key: &str, value: &str) {
         let list = self.extra.entry(key.to_owned()).or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(values) = list
+            && values.len() < MAX_LIST
             && !values.iter().any(|known| known == value)
         {
             values.push(Value::from(value));
@@ -185,14 +200,16 @@ impl<'t> Reading<'t> {
             },
             Cow::Borrowed,
         );
-        self.languages.push((code, short.clone()));
+        if self.languages.len() < 100 {
+            self.languages.push((code, short.clone()));
+        }
         short
     }
 
     /// Free text per language, official language first, without contact data.
     pub fn text(&mut self, parent: Node<'t>, name: El) -> Text {
         let mut text = Text::default();
-        for node in parent.all(name) {
+        for node in parent.all(name).take(MAX_LIST) {
             let Some(value) = self.value(Some(node)) else { continue };
             // A carriage return written as `&#13;` would overwrite the line on a terminal.
             let value = xml::line_ends(Cow::Borrowed(value));
@@ -347,7 +364,7 @@ pub(super) fn extended(node: Node<'_>, name: El) -> Option<Node<'_>> {
 
 /// Adds a value that is not there yet.
 pub(super) fn push_new<T: PartialEq>(list: &mut Vec<T>, value: T) {
-    if !list.contains(&value) {
+    if list.len() < MAX_LIST && !list.contains(&value) {
         list.push(value);
     }
 }

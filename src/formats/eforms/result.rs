@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::names::El;
 use super::organisations::{Organisations, key, organisation};
-use super::project::funded;
+use super::project::{MAX_LOTS, funded};
 use super::read::{MoneyField, Node, Reading, extensions, privacy_of, push_new};
 use crate::issue::IssueCode;
 use crate::notice::{Award, LotKind, MoneyKind, Notice, Organisation, Related, Relation, Vat};
@@ -25,6 +25,10 @@ const REESTIMATED: MoneyField =
 const APPROXIMATE: MoneyField =
     MoneyField { bt: "BT-1118", kind: MoneyKind::Estimate, vat: Vat::Unknown, privacy: "not-app-val" };
 
+/// Awards of one notice, and members of winning parties over all of them: references may multiply.
+const MAX_AWARDS: usize = 10_000;
+const MAX_MEMBERS: usize = 50_000;
+
 /// The elements of a result by their ids, and the suppliers met so far.
 struct Result<'t, 'o> {
     organisations: &'o Organisations<'t>,
@@ -34,6 +38,8 @@ struct Result<'t, 'o> {
     /// Tender id → the contracts that were settled on it.
     settled: HashMap<&'t str, Vec<Node<'t>>>,
     suppliers: HashSet<&'t str>,
+    lots: HashSet<String>,
+    members: usize,
 }
 
 /// The whole result: totals, then one award for each lot result and winning tender.
@@ -45,8 +51,8 @@ pub(super) fn result<'t>(
 ) {
     for node in extensions(root).flat_map(|extension| extension.all(El::NoticeResult)) {
         totals(node, notice, reading);
-        let mut result = Result::index(node, organisations, reading);
-        for lot_result in node.all(El::LotResult) {
+        let mut result = Result::index(node, organisations, notice, reading);
+        for lot_result in reading.bounded(node.all(El::LotResult), MAX_LOTS) {
             ceilings(lot_result, notice, reading);
             result.lot_result(lot_result, notice, reading);
         }
@@ -129,7 +135,7 @@ fn references(node: Node<'_>, name: El) -> impl Iterator<Item = Node<'_>> {
 }
 
 impl<'t, 'o> Result<'t, 'o> {
-    fn index(node: Node<'t>, organisations: &'o Organisations<'t>, reading: &mut Reading<'t>) -> Self {
+    fn index(node: Node<'t>, organisations: &'o Organisations<'t>, notice: &Notice, reading: &mut Reading<'t>) -> Self {
         let mut by_id = |name| {
             let mut map: HashMap<&'t str, Node<'t>> = HashMap::new();
             for element in node.all(name) {
@@ -150,13 +156,14 @@ impl<'t, 'o> Result<'t, 'o> {
                 settled.entry(tender.text()).or_default().push(contract);
             }
         }
-        Self { organisations, tenders, parties, contracts, settled, suppliers: HashSet::new() }
+        let lots = notice.lots.iter().map(|lot| lot.id.clone()).collect();
+        Self { organisations, tenders, parties, contracts, settled, suppliers: HashSet::new(), lots, members: 0 }
     }
 
     /// BT-13713, BT-142, BT-144, BT-759, and the winners.
     fn lot_result(&mut self, node: Node<'t>, notice: &mut Notice, reading: &mut Reading<'t>) {
         let lot = node.path(&[El::TenderLot, El::ID]);
-        if let Some(lot) = lot.filter(|lot| !notice.lots.iter().any(|known| known.id == lot.text())) {
+        if let Some(lot) = lot.filter(|lot| !self.lots.contains(lot.text())) {
             reading.issue(IssueCode::DanglingReference, lot, lot.text());
         }
         let award = Award {
@@ -174,7 +181,8 @@ impl<'t, 'o> Result<'t, 'o> {
             notice.awards.push(self.contract_alone(node, award, reading));
             return;
         }
-        for reference in winners {
+        let room = MAX_AWARDS.saturating_sub(notice.awards.len());
+        for reference in reading.bounded(winners.into_iter(), room) {
             let won = self.won(reference, node, award.clone(), notice, reading);
             notice.awards.push(won);
         }
@@ -187,10 +195,11 @@ impl<'t, 'o> Result<'t, 'o> {
             return Vec::new();
         }
         let mut listed: Vec<Node<'t>> = Vec::new();
+        let mut seen = HashSet::new();
         for tender in references(node, El::LotTender) {
             if !self.tenders.contains_key(tender.text()) {
                 reading.issue(IssueCode::DanglingReference, tender, tender.text());
-            } else if !listed.iter().any(|known| known.text() == tender.text()) {
+            } else if seen.insert(tender.text()) {
                 listed.push(tender);
             }
         }
@@ -259,19 +268,20 @@ impl<'t, 'o> Result<'t, 'o> {
     /// OPT-310, OPT-300-Tenderer: the members of the tendering party.
     fn suppliers(&mut self, tender: Node<'t>, notice: &mut Notice, reading: &mut Reading<'t>) -> Vec<Organisation> {
         let mut found = Vec::new();
-        let mut keys = Vec::new();
+        let mut keys = HashSet::new();
         for reference in references(tender, El::TenderingParty) {
             let Some(party) = self.parties.get(reference.text()) else {
                 reading.issue(IssueCode::DanglingReference, reference, reference.text());
                 continue;
             };
-            for member in references(*party, El::Tenderer) {
+            let room = MAX_MEMBERS.saturating_sub(self.members);
+            for member in reading.bounded(references(*party, El::Tenderer), room) {
                 let Some(node) = self.organisations.get(member, reading) else { continue };
                 let key = key(node);
-                if keys.contains(&key) {
+                if !keys.insert(key) {
                     continue;
                 }
-                keys.push(key);
+                self.members += 1;
                 let supplier = organisation(node, reading);
                 if self.suppliers.insert(key) {
                     notice.suppliers.push(supplier.clone());

@@ -517,6 +517,13 @@ fn examine(report: &mut Report, name: String, body: &[u8]) {
     let again = tenderwatch::formats::parse(&document(&check.name, body.to_vec()), None).expect("read before");
     assert_eq!(again, parsed, "{}: the same bytes give the same notice", check.name);
     let json = serde_json::to_string(notice).expect("a notice is JSON");
+    for contact in root.descendants().filter(|node| matches!(node.tag_name().name(), "ElectronicMail" | "Telephone")) {
+        let contact = text(contact);
+        // Some write a telephone number where an organisation's number belongs.
+        let number = root.descendants().any(|node| node.tag_name().name() == "CompanyID" && text(node) == contact);
+        let leaks = !number && contact.len() >= 9 && contact != "unpublished" && json.contains(&contact);
+        check.equal("contact data in the notice", &None, &leaks.then_some(contact));
+    }
     let back: Notice = serde_json::from_str(&json).expect("and back");
     check.equal("notice from its own JSON", notice, &back);
 }

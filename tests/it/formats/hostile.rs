@@ -95,9 +95,47 @@ fn depth_and_size_are_bounded() {
     assert_eq!(code(synthetic(&names)), "parsed");
     let bindings = repeated(2_000, |n, out| write!(out, "<cac:Party xmlns:p{n}='urn:{n}'><p{n}:x/></cac:Party>"));
     assert_eq!(code(synthetic(&bindings)), "parsed");
+    let prefixes = repeated(100_000, |n, out| write!(out, " xmlns:p{n}='urn:{n}'"));
+    assert_eq!(code(synthetic(&format!("<cac:Party{prefixes}/>"))), "too-many-nodes");
+    let languages = repeated(50_000, |n, out| write!(out, "<cbc:Name languageID='X{n}'>x</cbc:Name>"));
+    assert_eq!(code(synthetic(&format!("<cac:ProcurementProject>{languages}</cac:ProcurementProject>"))), "parsed");
     let lots = "<cac:ProcurementProjectLot><cbc:ID/></cac:ProcurementProjectLot>".repeat(20_000);
     assert_eq!(code(synthetic(&lots)), "parsed");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+/// Three hundred lot results that each name three hundred tenders of a party with three hundred members.
+#[test]
+fn references_do_not_multiply_without_bound() {
+    let efac = "http://data.europa.eu/p27/eforms-ubl-extension-aggregate-components/1";
+    let ext = "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2";
+    let efext = "http://data.europa.eu/p27/eforms-ubl-extensions/1";
+    let tenders = repeated(300, |n, out| write!(out, "<LotTender><cbc:ID>TEN-{n}</cbc:ID></LotTender>"));
+    let results = format!("<LotResult>{tenders}</LotResult>").repeat(300);
+    let tendering = "<TenderingParty><cbc:ID>TPA</cbc:ID></TenderingParty>";
+    let defined = repeated(300, |n, out| write!(out, "<LotTender><cbc:ID>TEN-{n}</cbc:ID>{tendering}</LotTender>"));
+    let members = repeated(300, |n, out| write!(out, "<Tenderer><cbc:ID>ORG-{n}</cbc:ID></Tenderer>"));
+    let party = format!("<TenderingParty><cbc:ID>TPA</cbc:ID>{members}</TenderingParty>");
+    let organisations = repeated(300, |n, out| {
+        write!(
+            out,
+            "<Organization><Company><cac:PartyIdentification><cbc:ID>ORG-{n}</cbc:ID></cac:PartyIdentification>\
+             <cac:PartyName><cbc:Name>{n}</cbc:Name></cac:PartyName></Company></Organization>"
+        )
+    });
+    let start = Instant::now();
+    let parsed = parse(synthetic(&format!(
+        "<x:UBLExtensions xmlns:x='{ext}'><x:UBLExtension><x:ExtensionContent><f:EformsExtension xmlns:f='{efext}' \
+         xmlns='{efac}'><NoticeResult>{results}{defined}{party}</NoticeResult><Organizations>{organisations}</Organizations>\
+         </f:EformsExtension></x:ExtensionContent></x:UBLExtension></x:UBLExtensions>"
+    )))
+    .expect("readable");
+    let notice = &parsed.notices[0];
+    assert_eq!(notice.suppliers.len(), 300);
+    assert!(notice.awards.len() <= 10_300 && notice.issues.iter().any(|issue| issue.code.as_str() == "truncated"));
+    let members: usize = notice.awards.iter().map(|award| award.suppliers.len()).sum();
+    assert!(members <= 50_300, "{members}");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]
