@@ -191,7 +191,22 @@ impl Derived {
     /// # Errors
     /// When it is damaged or newer than the program.
     pub fn open_writer(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open_writer(path, &SCHEMA)? })
+        let derived = Self { database: Database::open_writer(path, &SCHEMA)? };
+        let identity = format!("{:016x}", fastrand::u64(..));
+        derived
+            .database
+            .connection
+            .execute("INSERT INTO meta (key, value) VALUES ('identity', ?1) ON CONFLICT DO NOTHING", [identity])
+            .map_err(derived.database.error("name the store"))?;
+        Ok(derived)
+    }
+
+    /// What tells this store from any other that was ever made: equal change numbers of two stores mean nothing.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn identity(&self) -> Result<String, StoreError> {
+        Ok(self.meta("identity")?.unwrap_or_default())
     }
 
     /// Writes everything into the file itself, so that it can be moved.
