@@ -187,7 +187,8 @@ impl Context<'_> {
         if shapes.contains(&self.cli.output) {
             return Ok(());
         }
-        let name = |output: &Output| output.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        let name =
+            |output: &Output| output.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let list: Vec<String> = shapes.iter().map(name).collect();
         Err(Usage(format!("--output {}: this command prints {}", name(&self.cli.output), list.join(" or "))))
     }

@@ -176,8 +176,8 @@ impl Walk<'_> {
             file.write_all(&chunk[..read]).map_err(|error| self.broken(path, &error))?;
         }
         file.rewind().map_err(|error| self.broken(path, &error))?;
-        let mut archive =
-            zip::ZipArchive::new(BufReader::new(file)).map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
+        let mut archive = zip::ZipArchive::new(BufReader::new(file))
+            .map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
         for at in 0..archive.len() {
             let mut entry = archive.by_index(at).map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
             if !entry.is_file() {
@@ -201,10 +201,9 @@ impl Walk<'_> {
     ) -> Result<(), UnpackError> {
         self.members += 1;
         if self.members > self.limits.package_members {
-            return Err(self.bounds(format!(
-                "has more than {} members (limits.package_members)",
-                self.limits.package_members
-            )));
+            return Err(
+                self.bounds(format!("has more than {} members (limits.package_members)", self.limits.package_members))
+            );
         }
         let hostile = hostile(&member);
         path.push(member.chars().take(NAME_CHARS).collect());

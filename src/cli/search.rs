@@ -204,8 +204,10 @@ fn covers(query: &str, start: usize, end: usize) -> bool {
 pub(super) fn list(answer: &Answer, offset: usize, out: &mut dyn Write) -> anyhow::Result<()> {
     for (at, hit) in answer.hits.iter().enumerate() {
         let published = hit.published_on.map_or_else(|| "no date".to_owned(), |day| day.to_string());
-        let labels: Vec<String> = hit.categories.iter().map(|label| format!("{} {:.2}", label.id, label.score)).collect();
-        let deadline = hit.deadline.as_ref().map_or_else(String::new, |deadline| format!("  deadline {}", deadline.date()));
+        let labels: Vec<String> =
+            hit.categories.iter().map(|label| format!("{} {:.2}", label.id, label.score)).collect();
+        let deadline =
+            hit.deadline.as_ref().map_or_else(String::new, |deadline| format!("  deadline {}", deadline.date()));
         writeln!(
             out,
             "{:>3}. {published}  {}  {}  {}{deadline}",
@@ -232,7 +234,11 @@ pub(super) fn list(answer: &Answer, offset: usize, out: &mut dyn Write) -> anyho
         writeln!(out, "{field}: {}", shown.join(", "))?;
     }
     for expanded in &answer.expanded {
-        writeln!(out, "\"{}\" also stands for the category {} (--no-expand: only the words)", expanded.because, expanded.category)?;
+        writeln!(
+            out,
+            "\"{}\" also stands for the category {} (--no-expand: only the words)",
+            expanded.because, expanded.category
+        )?;
     }
     let (first, last) = (offset + 1, offset + answer.hits.len());
     match answer.hits.len() {
@@ -244,7 +250,19 @@ pub(super) fn list(answer: &Answer, offset: usize, out: &mut dyn Write) -> anyho
 
 fn csv(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(["id", "published_on", "country", "stage", "categories", "title", "lang", "buyers", "deadline", "url", "score"])?;
+    writer.write_record([
+        "id",
+        "published_on",
+        "country",
+        "stage",
+        "categories",
+        "title",
+        "lang",
+        "buyers",
+        "deadline",
+        "url",
+        "score",
+    ])?;
     for hit in &answer.hits {
         let categories: Vec<&str> = hit.categories.iter().map(|label| label.id.as_str()).collect();
         writer.write_record([

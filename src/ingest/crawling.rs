@@ -52,11 +52,10 @@ pub fn crawl(
     let mut session = Session::open(workspace, command, now)?;
     let fetcher =
         Fetcher::new(config.contact.clone(), &config.politeness, &config.limits, workspace.layout.incoming())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| IngestError::Io { action: "start the network runtime".into(), reason: error.to_string() })?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            IngestError::Io { action: "start the network runtime".into(), reason: error.to_string() }
+        })?;
     let mut receipts = Vec::new();
     for source in sources {
         let mut receipt = SourceReceipt::new(source.id.clone());
@@ -68,8 +67,15 @@ pub fn crawl(
             Status::Active => {
                 let crawler = Crawler::new(source, &fetcher);
                 let mut intake = Intake::new(&mut session, format_of(workspace, &source.id));
-                let mut run =
-                    SourceRun { source, options, now, crawler: &crawler, intake: &mut intake, receipt: &mut receipt, progress };
+                let mut run = SourceRun {
+                    source,
+                    options,
+                    now,
+                    crawler: &crawler,
+                    intake: &mut intake,
+                    receipt: &mut receipt,
+                    progress,
+                };
                 runtime.block_on(run.run())?;
                 receipt.requests = crawler.tally().requests();
                 receipt.bytes = crawler.tally().bytes();
@@ -92,8 +98,11 @@ pub fn crawl(
     }
     for receipt in &mut receipts {
         let source = workspace.source(&receipt.source)?;
-        receipt.politeness.hosts =
-            fetcher.receipts().into_iter().filter(|host| source.access.hosts.iter().any(|own| host.host.starts_with(own.as_str()))).collect();
+        receipt.politeness.hosts = fetcher
+            .receipts()
+            .into_iter()
+            .filter(|host| source.access.hosts.iter().any(|own| host.host.starts_with(own.as_str())))
+            .collect();
     }
     session.finish(receipts, now)
 }

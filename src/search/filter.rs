@@ -288,7 +288,7 @@ fn check_one(option: &'static str, value: &str, known: &[&str]) -> Result<(), Fi
     let close = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(value, name), *name))
-        .filter(|(distance, name)| *distance <= 3 || name.starts_with(value) || name.contains(value))
+        .filter(|(distance, name)| *distance <= 1 + value.len() / 4 || name.contains(value))
         .min();
     let suggestion = match close {
         Some((_, name)) => format!("; did you mean {name}?"),
@@ -314,8 +314,14 @@ mod tests {
     #[test]
     fn a_typo_in_a_filter_is_never_an_empty_answer() {
         let list = |text: &str| vec![text.to_owned()];
-        assert_eq!(check(|raw| raw.categories = list("drone")), "--category: there is no \"drone\"; did you mean drones?");
-        assert_eq!(check(|raw| raw.categories = list("zzz")), "--category: there is no \"zzz\"; there are drones, ballistic-vests");
+        assert_eq!(
+            check(|raw| raw.categories = list("drone")),
+            "--category: there is no \"drone\"; did you mean drones?"
+        );
+        assert_eq!(
+            check(|raw| raw.categories = list("zzz")),
+            "--category: there is no \"zzz\"; there are drones, ballistic-vests"
+        );
         assert_eq!(check(|raw| raw.countries = list("UK")), "--country: there is no \"UK\"; did you mean GB?");
         assert_eq!(check(|raw| raw.countries = list("fr")), "fine");
         assert_eq!(check(|raw| raw.sources = list("ted")), "--source: there is no \"ted\"; did you mean eu-ted?");
@@ -324,7 +330,13 @@ mod tests {
         assert!(check(|raw| raw.cpv = list("99")).contains("CPV"));
         assert_eq!(check(|raw| raw.cpv = list("35613000-8")), "fine");
         assert!(check(|raw| raw.since = Some("22.11.2026".into())).contains("expected a date"));
-        assert!(check(|raw| { raw.since = Some("2026-02-01".into()); raw.until = Some("2026-01-01".into()); }).contains("nothing can match"));
+        assert!(
+            check(|raw| {
+                raw.since = Some("2026-02-01".into());
+                raw.until = Some("2026-01-01".into());
+            })
+            .contains("nothing can match")
+        );
         assert!(check(|raw| raw.deadline_within = Some("soon".into())).contains("duration"));
         assert!(check(|raw| raw.min_value = Some("-1".into())).contains("number"));
         assert!(check(|raw| raw.language = Some("xx".into())).contains("ISO 639-1"));

@@ -10,10 +10,10 @@ use tantivy::collector::{Count, DocSetCollector, TopDocs};
 use tantivy::schema::{TantivyDocument, Value};
 use tantivy::{DocAddress, Index, IndexReader, Order, ReloadPolicy, TantivyError, Term};
 
+use super::SearchError;
 use super::filter::{Filters, Sort};
 use super::query::Query;
 use super::schema::{Fields, SCHEMA_VERSION, WORDS, days, schema, stem_tokens, words_analyzer};
-use super::SearchError;
 use crate::analysis::Stems;
 use crate::config::IndexSettings;
 use crate::ids::NoticeId;

@@ -18,8 +18,7 @@ use crate::notice::Notice;
 use crate::records::{DocumentOutcome, NoticeCounts, NoticeSummary, Quarantined, RecordCounts};
 
 const SCHEMA: Schema = Schema {
-    steps: &[
-        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    steps: &["CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
          CREATE TABLE documents (
              source TEXT NOT NULL, raw_id BLOB NOT NULL, at TEXT NOT NULL, name TEXT NOT NULL, format TEXT,
              code TEXT, reason TEXT, issues TEXT,
@@ -36,8 +35,7 @@ const SCHEMA: Schema = Schema {
          CREATE INDEX labels_notice ON labels (notice_id);
          CREATE TABLE issues (
              notice_id TEXT NOT NULL, code TEXT NOT NULL, times INTEGER NOT NULL,
-             PRIMARY KEY (notice_id, code)) STRICT, WITHOUT ROWID;",
-    ],
+             PRIMARY KEY (notice_id, code)) STRICT, WITHOUT ROWID;"],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
     durable: false,
@@ -200,7 +198,10 @@ impl Derived {
     /// What SQLite says.
     pub fn close(self) -> Result<(), StoreError> {
         let error = self.database.error("close the store");
-        self.database.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE;").map_err(&error)?;
+        self.database
+            .connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE;")
+            .map_err(&error)?;
         self.database.connection.close().map_err(|(_, source)| error(source))
     }
 
@@ -275,9 +276,10 @@ impl Derived {
     /// # Errors
     /// What SQLite says; then nothing of the batch is in the store.
     pub fn apply(&mut self, kept: &mut Kept, batch: Batch) -> Result<Applied, StoreError> {
-        let seen = batch.documents.iter().flat_map(|document| {
-            document.notices.iter().map(|notice| (&notice.notice.id, document.fetched_at))
-        });
+        let seen = batch
+            .documents
+            .iter()
+            .flat_map(|document| document.notices.iter().map(|notice| (&notice.notice.id, document.fetched_at)));
         let mut times = kept.first_seen(seen)?.into_iter();
         let error = self.database.error("store a batch");
         let mut applied = Applied { change_seq: self.change_seq()?, ..Applied::default() };
@@ -323,8 +325,7 @@ impl Derived {
         let mut rows = statement.query(params![seq, limit]).map_err(&error)?;
         let mut changes = Vec::new();
         while let Some(row) = rows.next().map_err(&error)? {
-            let (seq, blob, first_seen, id): (u64, Vec<u8>, i64, String) =
-                row.try_into().map_err(&error)?;
+            let (seq, blob, first_seen, id): (u64, Vec<u8>, i64, String) = row.try_into().map_err(&error)?;
             changes.push((seq, self.read_notice(&id, &blob, first_seen)?));
         }
         Ok(changes)
@@ -355,7 +356,9 @@ impl Derived {
         let mut statement = self
             .database
             .connection
-            .prepare("SELECT id FROM notices WHERE id = ?1 OR substr(id, -length(?1) - 1) = '/' || ?1 ORDER BY id LIMIT 20")
+            .prepare(
+                "SELECT id FROM notices WHERE id = ?1 OR substr(id, -length(?1) - 1) = '/' || ?1 ORDER BY id LIMIT 20",
+            )
             .map_err(&error)?;
         let rows = statement.query_map([text], |row| row.get::<_, String>(0)).map_err(&error)?;
         rows.map(|row| row.map(NoticeId::new)).collect::<Result<_, _>>().map_err(&error)
@@ -577,7 +580,8 @@ fn put_notice(
             transaction.prepare_cached(sql)?.execute([notice.id.as_str()])?;
         }
     }
-    let mut label = transaction.prepare_cached("INSERT INTO labels (category, notice_id, score) VALUES (?1, ?2, ?3)")?;
+    let mut label =
+        transaction.prepare_cached("INSERT INTO labels (category, notice_id, score) VALUES (?1, ?2, ?3)")?;
     for (category, score) in &summary.categories {
         label.execute(params![category.as_str(), notice.id.as_str(), score])?;
     }

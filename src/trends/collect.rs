@@ -33,10 +33,11 @@ pub fn collect(
             .flat_map(|receipt| &receipt.sources)
             .find(|receipt| receipt.source == source.id && receipt.outcome != Outcome::Skipped);
         let newest = counts.newest.get(source.id.as_str()).cloned();
-        let covers_period = newest.as_deref().and_then(|day| day.parse().ok()).is_some_and(|newest: jiff::civil::Date| {
-            // Publishers rest at weekends, so a week is covered once its Friday is in.
-            newest.saturating_add(2.days()) >= period.until
-        });
+        let covers_period =
+            newest.as_deref().and_then(|day| day.parse().ok()).is_some_and(|newest: jiff::civil::Date| {
+                // Publishers rest at weekends, so a week is covered once its Friday is in.
+                newest.saturating_add(2.days()) >= period.until
+            });
         states.push(SourceState {
             source: source.id.clone(),
             last_outcome: last.map_or("never run", |receipt| receipt.outcome.as_str()).to_owned(),
@@ -47,7 +48,11 @@ pub fn collect(
     }
     let until = as_of.saturating_add((24 * DEADLINE_DAYS).hours()).unwrap_or(as_of);
     Ok(DigestInput {
-        published: derived.summaries(period.from, period.until)?.into_iter().filter(|n| n.first_seen <= as_of).collect(),
+        published: derived
+            .summaries(period.from, period.until)?
+            .into_iter()
+            .filter(|n| n.first_seen <= as_of)
+            .collect(),
         closing: derived.summaries_by_deadline(as_of, until)?.into_iter().filter(|n| n.first_seen <= as_of).collect(),
         period,
         as_of,
