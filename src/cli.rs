@@ -82,7 +82,7 @@ enum Command {
     /// Read files and print their notices, storing nothing
     Parse(parse::Arguments),
     /// Find notices, in any language, and see why each one was found
-    Search(search::Arguments),
+    Search(Box<search::Arguments>),
     /// Show one notice in full
     Show(show::Arguments),
     /// Label texts with security categories (JSON Lines in, JSON Lines out)

@@ -142,8 +142,8 @@ impl<'a> Crawler<'a> {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
                 let text = value.as_str().unwrap_or_default();
-                let drifted = || self.drifted(discover.url.as_str(), format!("\"{text}\" is no issue number"));
-                Issue::parse(text).map(Some).ok_or_else(drifted)
+                let no_issue = || drifted(discover.url.as_str(), format!("\"{text}\" is no issue number"));
+                Issue::parse(text).map(Some).ok_or_else(no_issue)
             }
         }
     }
@@ -159,7 +159,7 @@ impl<'a> Crawler<'a> {
         let mut last_token = None;
         for _ in 0..PAGES {
             let answer = self.ask_json(gaps.url.as_str(), body.clone()).await?;
-            let (rows, total) = self.page(gaps, &answer, &mut numbers)?;
+            let (rows, total) = read_page(gaps, &answer, &mut numbers)?;
             let token = find(&answer, &gaps.next).and_then(Value::as_str).filter(|token| !token.is_empty());
             match token {
                 Some(token) if rows > 0 && last_token.as_deref() != Some(token) => {
@@ -171,26 +171,11 @@ impl<'a> Crawler<'a> {
                 _ if numbers.len() as u64 == total => return Ok(Some(numbers)),
                 _ => {
                     let reason = format!("{} rows came, {total} were declared", numbers.len());
-                    return Err(self.drifted(gaps.url.as_str(), reason));
+                    return Err(drifted(gaps.url.as_str(), reason));
                 }
             }
         }
-        Err(self.drifted(gaps.url.as_str(), format!("more than {PAGES} pages for one day")))
-    }
-
-    fn page(&self, gaps: &Gaps, answer: &Value, numbers: &mut BTreeSet<String>) -> Result<(usize, u64), CrawlError> {
-        let drifted = |reason: &str| self.drifted(gaps.url.as_str(), reason.to_owned());
-        let partial = gaps.partial.as_ref().and_then(|path| find(answer, path));
-        if partial.and_then(Value::as_bool) == Some(true) {
-            return Err(drifted("it says itself that it is cut short"));
-        }
-        let rows = find(answer, &gaps.rows).and_then(Value::as_array).ok_or_else(|| drifted("it has no rows"))?;
-        for row in rows {
-            let number = row.get(&gaps.key).and_then(Value::as_str).ok_or_else(|| drifted("a row has no number"))?;
-            numbers.insert(number.to_owned());
-        }
-        let total = find(answer, &gaps.total).and_then(Value::as_u64).ok_or_else(|| drifted("it has no total"))?;
-        Ok((rows.len(), total))
+        Err(drifted(gaps.url.as_str(), format!("more than {PAGES} pages for one day")))
     }
 
     /// One notice by its publication number (`497150-2026`).
@@ -211,10 +196,10 @@ impl<'a> Crawler<'a> {
             Meaning::There => {}
             Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: url.to_owned(), reason }),
             Meaning::Missing | Meaning::Strange => {
-                return Err(self.drifted(url, format!("status {}", fetched.status)));
+                return Err(drifted(url, format!("status {}", fetched.status)));
             }
         }
-        let drifted = |reason: String| self.drifted(url, reason);
+        let drifted = |reason: String| drifted(url, reason);
         let bytes = fetched.body.into_bytes(ANSWER_BYTES).map_err(|error| drifted(error.to_string()))?;
         let bytes = bytes.ok_or_else(|| drifted("it is too large".to_owned()))?;
         serde_json::from_slice(&bytes).map_err(|error| drifted(format!("it is no JSON: {error}")))
@@ -226,7 +211,7 @@ impl<'a> Crawler<'a> {
             Meaning::There => Ok(Answer::There(Box::new(fetched))),
             Meaning::Missing => Ok(Answer::Missing),
             Meaning::Blocked(reason) => Err(CrawlError::Blocked { url: request.url.clone(), reason }),
-            Meaning::Strange => Err(self.drifted(&request.url, format!("status {}", fetched.status))),
+            Meaning::Strange => Err(drifted(&request.url, format!("status {}", fetched.status))),
         }
     }
 
@@ -245,10 +230,26 @@ impl<'a> Crawler<'a> {
             _ => Meaning::Strange,
         }
     }
+}
 
-    fn drifted(&self, url: &str, reason: String) -> CrawlError {
-        CrawlError::Drifted { url: url.to_owned(), reason }
+/// The rows of one page into `numbers`; how many there were and how many are declared in all.
+fn read_page(gaps: &Gaps, answer: &Value, numbers: &mut BTreeSet<String>) -> Result<(usize, u64), CrawlError> {
+    let wrong = |reason: &str| drifted(gaps.url.as_str(), reason.to_owned());
+    let partial = gaps.partial.as_ref().and_then(|path| find(answer, path));
+    if partial.and_then(Value::as_bool) == Some(true) {
+        return Err(wrong("it says itself that it is cut short"));
     }
+    let rows = find(answer, &gaps.rows).and_then(Value::as_array).ok_or_else(|| wrong("it has no rows"))?;
+    for row in rows {
+        let number = row.get(&gaps.key).and_then(Value::as_str).ok_or_else(|| wrong("a row has no number"))?;
+        numbers.insert(number.to_owned());
+    }
+    let total = find(answer, &gaps.total).and_then(Value::as_u64).ok_or_else(|| wrong("it has no total"))?;
+    Ok((rows.len(), total))
+}
+
+fn drifted(url: &str, reason: String) -> CrawlError {
+    CrawlError::Drifted { url: url.to_owned(), reason }
 }
 
 enum Meaning {

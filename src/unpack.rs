@@ -147,7 +147,7 @@ impl Walk<'_> {
                 continue;
             }
             let member = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            self.member(path, member, &mut entry, depth)?;
+            self.member(path, &member, &mut entry, depth)?;
             if self.stopped {
                 return Ok(());
             }
@@ -184,7 +184,7 @@ impl Walk<'_> {
                 continue;
             }
             let member = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
-            self.member(path, member, &mut entry, depth)?;
+            self.member(path, &member, &mut entry, depth)?;
             if self.stopped {
                 break;
             }
@@ -195,7 +195,7 @@ impl Walk<'_> {
     fn member(
         &mut self,
         path: &mut Vec<String>,
-        member: String,
+        member: &str,
         input: &mut dyn Read,
         depth: usize,
     ) -> Result<(), UnpackError> {
@@ -205,7 +205,7 @@ impl Walk<'_> {
                 self.bounds(format!("has more than {} members (limits.package_members)", self.limits.package_members))
             );
         }
-        let hostile = hostile(&member);
+        let hostile = hostile(member);
         path.push(member.chars().take(NAME_CHARS).collect());
         let outcome = match hostile {
             Some(reason) => {

@@ -179,9 +179,10 @@ pub(super) fn ask(workspace: &Workspace, question: &Question, now: jiff::Timesta
     let page = searcher.search(&query, &filters, (question.offset, question.limit), question.facets, now)?;
     let mut hits = Vec::with_capacity(page.hits.len());
     for (id, score) in page.hits {
-        match derived.notice(&id)? {
-            Some(notice) => hits.push(hit(&notice, &query, &question.filters.categories, score)),
-            None => tracing::warn!("the index knows {id}, the store does not: run `tenderwatch rebuild --index`"),
+        if let Some(notice) = derived.notice(&id)? {
+            hits.push(hit(&notice, &query, &question.filters.categories, score));
+        } else {
+            tracing::warn!("the index knows {id}, the store does not: run `tenderwatch rebuild --index`");
         }
     }
     let expanded = query

@@ -346,12 +346,11 @@ impl SourceRun<'_, '_, '_, '_> {
             action: format!("read the answer for {number}"),
             reason: error.to_string(),
         })?;
-        match body {
-            Some(body) => self.intake.push(origin, body, self.receipt)?,
-            None => {
-                self.receipt.count_document(&DocumentOutcome::Failed);
-                self.receipt.fail(format!("{number} is larger than {} MiB (limits.document)", limit >> 20));
-            }
+        if let Some(body) = body {
+            self.intake.push(origin, body, self.receipt)?;
+        } else {
+            self.receipt.count_document(&DocumentOutcome::Failed);
+            self.receipt.fail(format!("{number} is larger than {} MiB (limits.document)", limit >> 20));
         }
         Ok(())
     }

@@ -100,7 +100,7 @@ fn largest_amount(notice: &Notice) -> Option<f64> {
 /// What opening for writing found.
 pub enum Opened {
     /// The index of this version, and the last change it applied.
-    Ready(IndexWriter),
+    Ready(Box<IndexWriter>),
     /// It must be built anew, for this reason; whatever serves now goes on serving until then.
     Rebuild(String),
 }
@@ -135,7 +135,7 @@ impl IndexWriter {
             Ok((writer, payload, index)) => match (Fields::of(&index.schema()), payload.parse()) {
                 (Some(fields), Ok(applied)) => {
                     sweep(root, &folder);
-                    Ok(Opened::Ready(Self { root: root.to_owned(), folder, fields, writer, applied }))
+                    Ok(Opened::Ready(Box::new(Self { root: root.to_owned(), folder, fields, writer, applied })))
                 }
                 _ => Ok(Opened::Rebuild("its fields or its change number do not read".to_owned())),
             },
@@ -381,35 +381,35 @@ impl Searcher {
                 hits.push((NoticeId::from(id), score));
             }
         }
-        let facets = if facets { self.facets(&searcher, &compiled)? } else { BTreeMap::new() };
+        let facets = if facets { count_facets(&searcher, &compiled)? } else { BTreeMap::new() };
         Ok(Page { total, hits, facets })
     }
+}
 
-    fn facets(
-        &self,
-        searcher: &tantivy::Searcher,
-        query: &dyn tantivy::query::Query,
-    ) -> Result<BTreeMap<&'static str, BTreeMap<String, u64>>, TantivyError> {
-        let matching = searcher.search(query, &DocSetCollector)?;
-        let mut facets = BTreeMap::new();
-        for name in ["category", "country", "language", "source", "stage"] {
-            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-            for (segment, reader) in searcher.segment_readers().iter().enumerate() {
-                let Some(column) = reader.fast_fields().str(name)? else { continue };
-                let mut by_ord: BTreeMap<u64, u64> = BTreeMap::new();
-                for address in matching.iter().filter(|address| address.segment_ord as usize == segment) {
-                    for ord in column.term_ords(address.doc_id) {
-                        *by_ord.entry(ord).or_default() += 1;
-                    }
-                }
-                for (ord, count) in by_ord {
-                    let mut value = String::new();
-                    column.ord_to_str(ord, &mut value)?;
-                    *counts.entry(value).or_default() += count;
+/// How many matches carry each value, per field.
+fn count_facets(
+    searcher: &tantivy::Searcher,
+    query: &dyn tantivy::query::Query,
+) -> Result<BTreeMap<&'static str, BTreeMap<String, u64>>, TantivyError> {
+    let matching = searcher.search(query, &DocSetCollector)?;
+    let mut facets = BTreeMap::new();
+    for name in ["category", "country", "language", "source", "stage"] {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for (segment, reader) in searcher.segment_readers().iter().enumerate() {
+            let Some(column) = reader.fast_fields().str(name)? else { continue };
+            let mut by_ord: BTreeMap<u64, u64> = BTreeMap::new();
+            for address in matching.iter().filter(|address| address.segment_ord as usize == segment) {
+                for ord in column.term_ords(address.doc_id) {
+                    *by_ord.entry(ord).or_default() += 1;
                 }
             }
-            facets.insert(name, counts);
+            for (ord, count) in by_ord {
+                let mut value = String::new();
+                column.ord_to_str(ord, &mut value)?;
+                *counts.entry(value).or_default() += count;
+            }
         }
-        Ok(facets)
+        facets.insert(name, counts);
     }
+    Ok(facets)
 }

@@ -1,5 +1,7 @@
 //! The search fields, declared once; `index/FIELDS.md` is generated from here.
 
+use std::fmt::Write as _;
+
 use jiff::civil::Date;
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
@@ -69,7 +71,7 @@ pub fn fields_markdown() -> String {
             FieldKind::Exact => "exact value",
             FieldKind::Number | FieldKind::Decimal => "range and order",
         };
-        text.push_str(&format!("| `{}` | {by} | {} |\n", rule.name, rule.what));
+        writeln!(text, "| `{}` | {by} | {} |", rule.name, rule.what).expect("writing to a string cannot fail");
     }
     text
 }
