@@ -72,6 +72,12 @@ pub enum CrawlError {
         /// What is different.
         reason: String,
     },
+    /// The day's budget is used up.
+    #[error("{budget} requests a day are allowed (access.daily_requests) and used up; the rest waits for tomorrow")]
+    Budget {
+        /// Requests per day.
+        budget: u32,
+    },
 }
 
 /// One answer that may not be there.
@@ -87,11 +93,13 @@ pub struct Crawler<'a> {
     source: &'a Source,
     fetcher: &'a Fetcher,
     policy: HostPolicy,
+    /// Requests that this run may still send, when the definition has a daily budget.
+    left: Option<u64>,
 }
 
 impl<'a> Crawler<'a> {
-    /// Asks `source` through `fetcher`, as gently as its definition says.
-    pub fn new(source: &'a Source, fetcher: &'a Fetcher) -> Self {
+    /// Asks `source` through `fetcher`, as gently as its definition says; `used` requests of the day's budget are gone.
+    pub fn new(source: &'a Source, fetcher: &'a Fetcher, used: u64) -> Self {
         let access = &source.access;
         let policy = HostPolicy {
             delay: access.delay,
@@ -102,7 +110,8 @@ impl<'a> Crawler<'a> {
             backoff: access.backoff,
             tally: Tally::default(),
         };
-        Self { source, fetcher, policy }
+        let left = access.daily_requests.map(|budget| u64::from(budget).saturating_sub(used));
+        Self { source, fetcher, policy, left }
     }
 
     /// Requests, bytes and waiting so far.
@@ -127,7 +136,16 @@ impl<'a> Crawler<'a> {
     /// # Errors
     /// Anything but the package or "not there".
     pub async fn fetch_issue(&self, issue: Issue) -> Result<Answer, CrawlError> {
-        self.ask(&Request::get(self.issue_url(issue))).await
+        let answer = self.ask(&Request::get(self.issue_url(issue))).await?;
+        if let Answer::There(fetched) = &answer {
+            let media = fetched.header("content-type").map(|media| media.split(';').next().unwrap_or(media).trim());
+            let wanted = &self.source.check.content;
+            if let Some(media) = media.filter(|media| !wanted.is_empty() && !wanted.iter().any(|known| known == media))
+            {
+                return Err(drifted(&self.issue_url(issue), format!("its content type is {media}")));
+            }
+        }
+        Ok(answer)
     }
 
     /// The first issue published on or after a day; `None` when there is none yet.
@@ -191,7 +209,7 @@ impl<'a> Crawler<'a> {
 
     async fn ask_json(&self, url: &str, body: Value) -> Result<Value, CrawlError> {
         let request = Request { max_bytes: Some(ANSWER_BYTES), ..Request::post(url, body) };
-        let fetched = self.fetcher.fetch(&request, &self.policy).await?;
+        let fetched = self.send(&request).await?;
         match self.meaning(&fetched) {
             Meaning::There => {}
             Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: url.to_owned(), reason }),
@@ -205,8 +223,17 @@ impl<'a> Crawler<'a> {
         serde_json::from_slice(&bytes).map_err(|error| drifted(format!("it is no JSON: {error}")))
     }
 
+    async fn send(&self, request: &Request) -> Result<Fetched, CrawlError> {
+        if let (Some(left), Some(budget)) = (self.left, self.source.access.daily_requests)
+            && self.tally().requests() >= left
+        {
+            return Err(CrawlError::Budget { budget });
+        }
+        Ok(self.fetcher.fetch(request, &self.policy).await?)
+    }
+
     async fn ask(&self, request: &Request) -> Result<Answer, CrawlError> {
-        let fetched = self.fetcher.fetch(request, &self.policy).await?;
+        let fetched = self.send(request).await?;
         match self.meaning(&fetched) {
             Meaning::There => Ok(Answer::There(Box::new(fetched))),
             Meaning::Missing => Ok(Answer::Missing),

@@ -29,6 +29,8 @@ pub struct CrawlOptions {
     pub sample: Option<u64>,
 }
 
+/// Newest receipts that are looked through for the requests of a day.
+const RECEIPTS: usize = 200;
 /// A gap that is looked past before it is taken for the end.
 const LOOK_PAST: u32 = 1;
 
@@ -65,7 +67,7 @@ pub fn crawl(
                 receipt.error = Some(reason.clone());
             }
             Status::Active => {
-                let crawler = Crawler::new(source, &fetcher);
+                let crawler = Crawler::new(source, &fetcher, used_today(&session, source, now)?);
                 let mut intake = Intake::new(&mut session, format_of(workspace, &source.id));
                 let mut run = SourceRun {
                     source,
@@ -107,6 +109,14 @@ pub fn crawl(
     session.finish(receipts, now)
 }
 
+/// Requests that runs of the last 24 hours have sent to a source.
+fn used_today(session: &Session<'_>, source: &Source, now: Timestamp) -> Result<u64, IngestError> {
+    let since = now.saturating_sub(24.hours()).unwrap_or(now);
+    let receipts = session.kept.receipts(RECEIPTS)?;
+    let recent = receipts.iter().filter(|receipt| receipt.started_at > since && receipt.started_at <= now);
+    Ok(recent.flat_map(|receipt| &receipt.sources).filter(|own| own.source == source.id).map(|own| own.requests).sum())
+}
+
 struct SourceRun<'r, 's, 'w, 'f> {
     source: &'r Source,
     options: &'r CrawlOptions,
@@ -133,6 +143,7 @@ impl SourceRun<'_, '_, '_, '_> {
                 self.receipt.outcome = match &error {
                     CrawlError::Blocked { .. } => Outcome::Blocked,
                     CrawlError::Drifted { .. } => Outcome::Drifted,
+                    CrawlError::Budget { .. } => Outcome::Capped,
                     CrawlError::Fetch(_) => Outcome::Failed,
                 };
                 self.receipt.fail(error.to_string());
@@ -156,7 +167,9 @@ impl SourceRun<'_, '_, '_, '_> {
             Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
             None => None,
         };
-        let mut last_day: Option<Date> = None;
+        let today = self.now.to_zoned(self.crawler.calendar().zone.clone()).date();
+        let mut last_day =
+            self.intake.session().derived.newest_day(&self.source.id, today).map_err(IngestError::from)?;
         loop {
             if end.is_some_and(|end| issue >= end) {
                 return Ok(());

@@ -61,14 +61,15 @@ impl PreparedNotice {
         let json = serde_json::to_vec(&notice).expect("a notice is plain data");
         let stored = zstd::bulk::compress(&json, ZSTD_LEVEL).expect("compressing to memory cannot fail");
         // The content is the notice without what we add to it and without which copy it was read from.
-        let added = (std::mem::take(&mut notice.categories), std::mem::take(&mut notice.issues));
+        let added = (std::mem::take(&mut notice.categories), std::mem::take(&mut notice.issues), notice.licence.take());
         let raw_id = std::mem::replace(&mut notice.raw_id, RawId::from_digest([0; 32]));
         let content = Sha256::digest(serde_json::to_vec(&notice).expect("a notice is plain data")).into();
-        (notice.categories, notice.issues) = added;
+        (notice.categories, notice.issues, notice.licence) = added;
         notice.raw_id = raw_id;
         let mut whole = Sha256::new();
         whole.update(content);
-        whole.update(serde_json::to_vec(&(&notice.categories, &notice.issues)).expect("plain data"));
+        let added = (&notice.categories, &notice.issues, &notice.licence);
+        whole.update(serde_json::to_vec(&added).expect("plain data"));
         let summary = summary(&notice);
         Self { notice, stored, summary, content, whole: whole.finalize().into() }
     }
@@ -345,6 +346,24 @@ impl Derived {
             })
             .map_err(self.database.error("read a notice"))?;
         row.map(|(blob, first_seen)| self.read_notice(id.as_str(), &blob, first_seen)).transpose()
+    }
+
+    /// The newest publication day of a source, not after `until`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest_day(&self, source: &SourceId, until: Date) -> Result<Option<Date>, StoreError> {
+        let day: Option<String> = self
+            .database
+            .connection
+            .query_row(
+                "SELECT published_on FROM notices WHERE published_on <= ?1 AND source = ?2 ORDER BY published_on DESC LIMIT 1",
+                params![until.to_string(), source.as_str()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(self.database.error("read the newest day"))?;
+        Ok(day.and_then(|day| day.parse().ok()))
     }
 
     /// Every source that has documents.
