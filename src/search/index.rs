@@ -13,7 +13,7 @@ use tantivy::{DocAddress, Index, IndexReader, Order, ReloadPolicy, TantivyError,
 use super::SearchError;
 use super::filter::{Filters, Sort};
 use super::query::Query;
-use super::schema::{Fields, SCHEMA_VERSION, WORDS, days, schema, stem_tokens, words_analyzer};
+use super::schema::{Fields, OWN, SCHEMA_VERSION, WORDS, days, stem_tokens, words_analyzer};
 use crate::analysis::Stems;
 use crate::config::IndexSettings;
 use crate::ids::NoticeId;
@@ -29,8 +29,7 @@ pub struct IndexDocument {
 impl IndexDocument {
     /// Fills every field of the schema from a notice.
     pub fn new(notice: &Notice, stems: &mut Stems) -> Self {
-        let schema = schema();
-        let fields = Fields::of(&schema).expect("our own schema has our fields");
+        let fields = OWN.1;
         let mut document = TantivyDocument::new();
         document.add_text(fields.id, notice.id.as_str());
         for (_, text) in notice.title.iter() {
@@ -157,11 +156,11 @@ impl IndexWriter {
             std::fs::remove_dir_all(&path).map_err(io("remove", &path))?;
         }
         std::fs::create_dir_all(&path).map_err(io("create", &path))?;
-        let index = Index::create_in_dir(&path, schema()).map_err(engine("create"))?;
+        let index = Index::create_in_dir(&path, OWN.0.clone()).map_err(engine("create"))?;
         index.tokenizers().register(WORDS, words_analyzer());
         let file = path.join(VERSION_FILE);
         std::fs::write(&file, SCHEMA_VERSION.to_string()).map_err(io("write", &file))?;
-        let fields = Fields::of(&index.schema()).expect("our own schema has our fields");
+        let fields = OWN.1;
         let writer = Self::writer(&index, settings).map_err(engine("write"))?;
         let mut writer = Self { root: root.to_owned(), folder, fields, writer, applied: 0 };
         writer.commit(0)?;

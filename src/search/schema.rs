@@ -1,6 +1,7 @@
 //! The search fields, declared once; `index/FIELDS.md` is generated from here.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use jiff::civil::Date;
 use tantivy::schema::{
@@ -124,8 +125,14 @@ impl Fields {
     }
 }
 
-/// The schema of this version.
-pub(super) fn schema() -> Schema {
+/// The schema of this version and its handles.
+pub(super) static OWN: LazyLock<(Schema, Fields)> = LazyLock::new(|| {
+    let schema = schema();
+    let fields = Fields::of(&schema).expect("our own schema has our fields");
+    (schema, fields)
+});
+
+fn schema() -> Schema {
     let mut builder = Schema::builder();
     let words = |option| TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(option);
     for rule in FIELDS {

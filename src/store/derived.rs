@@ -510,6 +510,17 @@ impl Derived {
         rows.collect::<Result<_, _>>().map_err(&error)
     }
 
+    /// How many documents are in quarantine.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn quarantine_size(&self) -> Result<u64, StoreError> {
+        self.database
+            .connection
+            .query_row("SELECT count(*) FROM documents WHERE code IS NOT NULL", [], |row| row.get(0))
+            .map_err(self.database.error("count the quarantine"))
+    }
+
     /// The numbers of `status`.
     ///
     /// # Errors
