@@ -408,7 +408,8 @@ fn packs(folder: &Path) -> Result<Vec<u32>, ArchiveError> {
     let mut numbers = Vec::new();
     for entry in folder.read_dir().map_err(io("read", folder))? {
         let name = entry.map_err(io("read", folder))?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".pack")).and_then(|stem| stem.parse::<u32>().ok());
+        let number =
+            name.to_str().and_then(|name| name.strip_suffix(".pack")).and_then(|stem| stem.parse::<u32>().ok());
         numbers.extend(number);
     }
     numbers.sort_unstable();
@@ -474,10 +475,7 @@ mod tests {
     }
 
     fn bodies(folder: &Path) -> Vec<Vec<u8>> {
-        replay(folder, Position::START)
-            .expect("opens")
-            .map(|record| record.expect("whole").0.body.to_vec())
-            .collect()
+        replay(folder, Position::START).expect("opens").map(|record| record.expect("whole").0.body.to_vec()).collect()
     }
 
     proptest! {

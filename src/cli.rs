@@ -82,7 +82,7 @@ enum Command {
     /// Read files and print their notices, storing nothing
     Parse(parse::Arguments),
     /// Find notices, in any language, and see why each one was found
-    Search(search::Arguments),
+    Search(Box<search::Arguments>),
     /// Show one notice in full
     Show(show::Arguments),
     /// Label texts with security categories (JSON Lines in, JSON Lines out)
@@ -187,7 +187,8 @@ impl Context<'_> {
         if shapes.contains(&self.cli.output) {
             return Ok(());
         }
-        let name = |output: &Output| output.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        let name =
+            |output: &Output| output.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let list: Vec<String> = shapes.iter().map(name).collect();
         Err(Usage(format!("--output {}: this command prints {}", name(&self.cli.output), list.join(" or "))))
     }

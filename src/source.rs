@@ -457,9 +457,9 @@ impl Checker<'_> {
 
     fn identity(&mut self, raw: &RawSource) {
         let id = &self.file.id;
-        let kebab = id.split('-').all(|part| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-        });
+        let kebab = id
+            .split('-')
+            .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
         if !kebab || !id.contains('-') {
             self.complain("name", "the file must be named <country>-<name>.toml, lower case, such as eu-ted.toml");
         }
@@ -500,11 +500,14 @@ impl Checker<'_> {
         for (at, host) in raw.hosts.iter().enumerate() {
             let parsed = Url::parse(&format!("https://{host}/"));
             if !parsed.is_ok_and(|url| url.host_str() == Some(host) && url.port().is_none()) {
-                self.complain(&format!("access.hosts[{at}]"), format!("expected a host name in lower case, found \"{host}\""));
+                self.complain(
+                    &format!("access.hosts[{at}]"),
+                    format!("expected a host name in lower case, found \"{host}\""),
+                );
             }
         }
         let delay = self.duration("access.delay", &raw.delay);
-        if delay.is_some_and(|delay| !(Duration::from_millis(20)..=Duration::from_secs(3600)).contains(&delay)) {
+        if delay.is_some_and(|delay| !(Duration::from_millis(20)..=Duration::from_hours(1)).contains(&delay)) {
             self.complain("access.delay", "must be between 20ms and 1h between two requests to one host");
         }
         if !(0.0..=1.0).contains(&raw.jitter) {
@@ -534,8 +537,9 @@ impl Checker<'_> {
     }
 
     fn plan(&mut self, raw: &RawPlan) -> Option<Plan> {
-        let RawPlan::CalendarFile { unit: PlanUnit::Issue, url, zone, weekdays, ready_after, first_run, discover, .. } =
-            raw;
+        let RawPlan::CalendarFile {
+            unit: PlanUnit::Issue, url, zone, weekdays, ready_after, first_run, discover, ..
+        } = raw;
         self.template("plan.url", url, &["{yyyy}", "{nnnnn}"]);
         let zone = self.zone("plan.zone", zone);
         if weekdays.is_empty() {
@@ -712,10 +716,12 @@ fn fill_date(text: &str, date: Date) -> Result<String, String> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         let (placeholder, tail) = after.split_once('}').ok_or_else(|| format!("a {{ is not closed in \"{text}\""))?;
-        let format =
-            placeholder.strip_prefix("date:").ok_or_else(|| format!("knows only {{date:FORMAT}}, found {{{placeholder}}}"))?;
+        let format = placeholder
+            .strip_prefix("date:")
+            .ok_or_else(|| format!("knows only {{date:FORMAT}}, found {{{placeholder}}}"))?;
         filled.push_str(before);
-        let printed = jiff::fmt::strtime::format(format, date).map_err(|error| format!("{{{placeholder}}}: {error}"))?;
+        let printed =
+            jiff::fmt::strtime::format(format, date).map_err(|error| format!("{{{placeholder}}}: {error}"))?;
         filled.push_str(&printed);
         rest = tail;
     }
@@ -756,8 +762,16 @@ mod tests {
             ("homepage = \"https://", "homepage = \"htps://", "homepage: expected an http or https address"),
             ("daily/{yyyy}{nnnnn}", "daily/{yyyy}", "plan.url: must contain {nnnnn}"),
             ("daily/{yyyy}{nnnnn}", "daily/{yyyy}{nnnnn}{x}", "plan.url: knows only"),
-            ("url = \"https://ted.europa.eu/packages", "url = \"https://evil.example/packages", "the host evil.example is not in access.hosts"),
-            ("{date:%Y%m%d} SORT BY publication-date", "{from:%Y} SORT", "plan.discover.json: knows only {date:FORMAT}"),
+            (
+                "url = \"https://ted.europa.eu/packages",
+                "url = \"https://evil.example/packages",
+                "the host evil.example is not in access.hosts",
+            ),
+            (
+                "{date:%Y%m%d} SORT BY publication-date",
+                "{from:%Y} SORT",
+                "plan.discover.json: knows only {date:FORMAT}",
+            ),
             ("zone = \"Europe/Luxembourg\"", "zone = \"Europe/Luxenburg\"", "expected an IANA zone"),
             ("country = \"EU\"", "country = \"UK\"", "country: expected an ISO 3166-1"),
             ("\"sniff\"", "\"eform\"", "document.format: expected \"sniff\" or one of eforms"),
@@ -776,7 +790,8 @@ mod tests {
     #[test]
     fn all_mistakes_are_reported_at_once() {
         let mut file = shipped();
-        file.text = file.text.replace("jitter = 0.25", "jitter = 7").replace("concurrency = 1 ", "concurrency = 0 ").into();
+        file.text =
+            file.text.replace("jitter = 0.25", "jitter = 7").replace("concurrency = 1 ", "concurrency = 0 ").into();
         assert_eq!(Source::parse(&file).expect_err("two").len(), 2);
     }
 }

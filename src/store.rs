@@ -179,13 +179,8 @@ impl WriterLock {
             move |source| StoreError::Io { action, path, source }
         };
         std::fs::create_dir_all(layout.root()).map_err(io("create the folder of"))?;
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io("open"))?;
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(io("open"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

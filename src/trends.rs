@@ -298,7 +298,13 @@ impl Digest {
         writeln!(
             out,
             "Security procurement {} ({} to {}) · {} countries · {} notices, {} in our categories · as of {}",
-            self.period.label, self.period.from, self.period.until, self.countries, self.notices, self.labelled, self.as_of
+            self.period.label,
+            self.period.from,
+            self.period.until,
+            self.countries,
+            self.notices,
+            self.labelled,
+            self.as_of
         )?;
         for line in self.closing.iter().take(3) {
             let days = match line.days_left {
@@ -309,7 +315,8 @@ impl Digest {
             writeln!(out, "CLOSES {days:>10}  {}", describe(&line.notice))?;
         }
         for category in &self.categories {
-            let countries: Vec<String> = by_size(&category.by_country).into_iter().map(|(c, n)| format!("{c} {n}")).collect();
+            let countries: Vec<String> =
+                by_size(&category.by_country).into_iter().map(|(c, n)| format!("{c} {n}")).collect();
             writeln!(out, "NEW {:>13}  {}: {}", category.notices, category.name, countries.join(", "))?;
         }
         if self.categories.is_empty() {
@@ -331,7 +338,10 @@ impl Digest {
             let more = category.new.len().saturating_sub(LINES);
             if more > 0 {
                 let (id, from, until) = (&category.id, self.period.from, self.period.until);
-                writeln!(out, "  … and {more} more: tenderwatch search --category {id} --since {from} --until {until}")?;
+                writeln!(
+                    out,
+                    "  … and {more} more: tenderwatch search --category {id} --since {from} --until {until}"
+                )?;
             }
         }
         if !self.closing.is_empty() {
@@ -350,25 +360,23 @@ impl Digest {
 
     /// The same as Markdown.
     pub fn markdown(&self) -> String {
-        let text = self.text();
         let mut out = String::new();
-        for (at, line) in text.lines().enumerate() {
-            if at == 0 {
-                out.push_str("# ");
-                out.push_str(line);
-                out.push('\n');
-            } else if line.starts_with("  ") {
-                let depth = if line.starts_with("    ") { "  " } else { "" };
-                out.push_str(&format!("{depth}- {}\n", line.trim()));
-            } else if line.is_empty() {
-                out.push_str("\n## ");
-                continue;
-            } else if out.ends_with("## ") {
-                out.push_str(line);
-                out.push_str("\n\n");
-            } else {
-                out.push_str(&format!("- {line}\n"));
-            }
+        let mut heading = true;
+        for line in self.text().lines() {
+            let (before, after) = match line {
+                "" => {
+                    heading = true;
+                    continue;
+                }
+                line if out.is_empty() => (format!("# {line}"), "\n"),
+                line if heading && !line.starts_with(' ') && out.contains("\n- ") => (format!("\n## {line}"), "\n"),
+                line if line.starts_with("    ") => (format!("  - {}", line.trim()), ""),
+                line => (format!("- {}", line.trim()), ""),
+            };
+            heading = false;
+            out.push_str(&before);
+            out.push('\n');
+            out.push_str(after);
         }
         out
     }
@@ -404,7 +412,12 @@ mod tests {
             lang: "en".into(),
             buyer: "Police".into(),
             url: format!("https://example.org/{id}"),
-            deadline: at.map(|at| Deadline { at, offset: jiff::tz::Offset::UTC, zone: "+00:00".into(), has_time: true }),
+            deadline: at.map(|at| Deadline {
+                at,
+                offset: jiff::tz::Offset::UTC,
+                zone: "+00:00".into(),
+                has_time: true,
+            }),
             categories: category.map(|category| (category.into(), 0.9)).into_iter().collect(),
         }
     }

@@ -147,7 +147,7 @@ impl Walk<'_> {
                 continue;
             }
             let member = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            self.member(path, member, &mut entry, depth)?;
+            self.member(path, &member, &mut entry, depth)?;
             if self.stopped {
                 return Ok(());
             }
@@ -176,15 +176,15 @@ impl Walk<'_> {
             file.write_all(&chunk[..read]).map_err(|error| self.broken(path, &error))?;
         }
         file.rewind().map_err(|error| self.broken(path, &error))?;
-        let mut archive =
-            zip::ZipArchive::new(BufReader::new(file)).map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
+        let mut archive = zip::ZipArchive::new(BufReader::new(file))
+            .map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
         for at in 0..archive.len() {
             let mut entry = archive.by_index(at).map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
             if !entry.is_file() {
                 continue;
             }
             let member = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
-            self.member(path, member, &mut entry, depth)?;
+            self.member(path, &member, &mut entry, depth)?;
             if self.stopped {
                 break;
             }
@@ -195,18 +195,17 @@ impl Walk<'_> {
     fn member(
         &mut self,
         path: &mut Vec<String>,
-        member: String,
+        member: &str,
         input: &mut dyn Read,
         depth: usize,
     ) -> Result<(), UnpackError> {
         self.members += 1;
         if self.members > self.limits.package_members {
-            return Err(self.bounds(format!(
-                "has more than {} members (limits.package_members)",
-                self.limits.package_members
-            )));
+            return Err(
+                self.bounds(format!("has more than {} members (limits.package_members)", self.limits.package_members))
+            );
         }
-        let hostile = hostile(&member);
+        let hostile = hostile(member);
         path.push(member.chars().take(NAME_CHARS).collect());
         let outcome = match hostile {
             Some(reason) => {

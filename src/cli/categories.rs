@@ -40,8 +40,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     let classifier = Classifier::load(&definitions).map_err(Invalid)?;
     match &arguments.action {
         Action::List if context.is_json() => {
-            let rows: Vec<_> =
-                classifier.categories().iter().map(|category| json!({"id": category.id, "label": category.label})).collect();
+            let rows: Vec<_> = classifier
+                .categories()
+                .iter()
+                .map(|category| json!({"id": category.id, "label": category.label}))
+                .collect();
             context.json(&rows)?;
         }
         Action::List => {
@@ -78,7 +81,11 @@ fn explain(labels: &[Classification], out: &mut dyn Write) -> anyhow::Result<()>
         writeln!(out, "  {:>7.3}  to start with", label.bias)?;
         for reason in &label.evidence {
             let lang = reason.lang.as_ref().map_or_else(String::new, |lang| format!(" ({lang})"));
-            writeln!(out, "  {:>+7.3}  \"{}\" in {}{lang}, rule {}", reason.points, reason.text, reason.field, reason.rule)?;
+            writeln!(
+                out,
+                "  {:>+7.3}  \"{}\" in {}{lang}, rule {}",
+                reason.points, reason.text, reason.field, reason.rule
+            )?;
         }
     }
     Ok(())

@@ -75,7 +75,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     let mut line = String::new();
     for number in 1.. {
         line.clear();
-        let read = input.by_ref().take(LINE_BYTES).read_line(&mut line).with_context(|| format!("could not read {name}:{number}"))?;
+        let read = input
+            .by_ref()
+            .take(LINE_BYTES)
+            .read_line(&mut line)
+            .with_context(|| format!("could not read {name}:{number}"))?;
         if read == 0 {
             break;
         }
@@ -85,7 +89,8 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         if line.trim().is_empty() {
             continue;
         }
-        let row: Line = serde_json::from_str(&line).with_context(|| format!("{name}:{number}: not a line to classify"))?;
+        let row: Line =
+            serde_json::from_str(&line).with_context(|| format!("{name}:{number}: not a line to classify"))?;
         let categories = classifier.classify(&notice(&row, !arguments.no_cpv));
         serde_json::to_writer(&mut *context.out, &Labelled { id: &row.id, categories })?;
         writeln!(context.out)?;
@@ -105,7 +110,8 @@ fn open(path: &std::path::Path) -> std::io::Result<Box<dyn BufRead>> {
 /// The line as a notice, so that there is one classifier for everything.
 fn notice(row: &Line, with_cpv: bool) -> Notice {
     let id = NoticeId::new(row.id.clone());
-    let mut notice = Notice::new(id, SourceId::new("classify"), "jsonl", RawId::from_digest([0; 32]), Stage::Competition);
+    let mut notice =
+        Notice::new(id, SourceId::new("classify"), "jsonl", RawId::from_digest([0; 32]), Stage::Competition);
     let lang = row.lang.as_deref().and_then(codes::language).unwrap_or("und");
     let text = |text: Option<&str>| -> Text { text.into_iter().map(|text| (lang, text)).collect() };
     let cpv = |codes: Option<&Vec<String>>| -> Vec<String> {

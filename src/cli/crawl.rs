@@ -1,6 +1,5 @@
 //! `tenderwatch crawl`
 
-
 use clap::Args;
 use jiff::civil::Date;
 
@@ -52,9 +51,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     if arguments.dry_run {
         return dry_run(&workspace, &options, context);
     }
-    let selected = workspace.sources.iter().filter(|source| options.sources.is_empty() || options.sources.contains(&source.id));
+    let selected =
+        workspace.sources.iter().filter(|source| options.sources.is_empty() || options.sources.contains(&source.id));
     let is_live = |source: &Source| {
-        source.status == Status::Active && source.access.hosts.iter().any(|host| !source.access.private_hosts.contains(host))
+        source.status == Status::Active
+            && source.access.hosts.iter().any(|host| !source.access.private_hosts.contains(host))
     };
     if workspace.config.contact.is_none() && selected.into_iter().any(is_live) {
         return Err(Invalid(vec![DefinitionError {
@@ -88,7 +89,12 @@ fn dry_run(workspace: &Workspace, options: &CrawlOptions, context: &mut Context<
                     writeln!(context.out, "  and {} for each day's list", gaps.url)?;
                 }
                 let access = &source.access;
-                writeln!(context.out, "  at most one request per {} ms to a host, {} at a time", access.delay.as_millis(), access.concurrency)?;
+                writeln!(
+                    context.out,
+                    "  at most one request per {} ms to a host, {} at a time",
+                    access.delay.as_millis(),
+                    access.concurrency
+                )?;
             }
             Status::Paused(reason) | Status::Refused(reason) => {
                 writeln!(context.out, "{}: not asked: {reason}", source.id)?;

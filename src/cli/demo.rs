@@ -44,7 +44,8 @@ pub(super) struct Arguments {
 }
 
 /// The searches of the demo: the first two stand for a category and find it in every language.
-const SEARCHES: [(&str, Option<&str>); 3] = [("drone", None), ("gilet pare-balles", None), ("simulator", Some("competition"))];
+const SEARCHES: [(&str, Option<&str>); 3] =
+    [("drone", None), ("gilet pare-balles", None), ("simulator", Some("competition"))];
 const SHOWN: usize = 5;
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
@@ -114,7 +115,12 @@ fn workspace(set_up: &Path, data: &Path, base_url: &str) -> anyhow::Result<Works
     Ok(Workspace::load(config).map_err(super::Invalid)?)
 }
 
-fn crawl(workspace: &Workspace, publisher: &Publisher, now: Timestamp, context: &Context<'_>) -> anyhow::Result<Receipt> {
+fn crawl(
+    workspace: &Workspace,
+    publisher: &Publisher,
+    now: Timestamp,
+    context: &Context<'_>,
+) -> anyhow::Result<Receipt> {
     let options = CrawlOptions {
         sources: vec![SourceId::from("eu-ted")],
         since: publisher.gazette().issues().first().map(|issue| issue.day),
@@ -203,20 +209,21 @@ fn search(
 
 fn next_steps(arguments: &Arguments, folder: &Path, context: &mut Context<'_>) -> anyhow::Result<()> {
     writeln!(context.out, "Where to look next")?;
-    match &arguments.keep {
-        Some(_) => {
-            let data = folder.display();
-            writeln!(context.out, "  tenderwatch --data-dir {data} search \"vehicle armouring\" --facets")?;
-            writeln!(context.out, "  tenderwatch --data-dir {data} show 00500001-{} --explain", context.cli.now().strftime("%Y"))?;
-            writeln!(context.out, "  tenderwatch --data-dir {data} status")?;
-        }
-        None => {
-            writeln!(context.out, "  tenderwatch demo --keep demo-data         keeps these data, to search in them yourself")?;
-            writeln!(context.out, "  tenderwatch import FILES                  takes in TED packages you have")?;
-            writeln!(context.out, "  TENDERWATCH_CONTACT=you@example.org tenderwatch crawl eu-ted --since 2026-11-16")?;
-        }
-    }
-    Ok(())
+    let lines = if arguments.keep.is_some() {
+        let data = folder.display();
+        [
+            format!("tenderwatch --data-dir {data} search \"vehicle armouring\" --facets"),
+            format!("tenderwatch --data-dir {data} show 500101 --explain"),
+            format!("tenderwatch --data-dir {data} status"),
+        ]
+    } else {
+        [
+            "tenderwatch demo --keep demo-data         keeps these data, to search in them yourself".to_owned(),
+            "tenderwatch import FILES                  takes in TED packages you have".to_owned(),
+            "TENDERWATCH_CONTACT=you@example.org tenderwatch crawl eu-ted --since 2026-11-16".to_owned(),
+        ]
+    };
+    Ok(lines.iter().try_for_each(|line| writeln!(context.out, "  {line}"))?)
 }
 
 async fn serve(plan: Plan, arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
@@ -235,7 +242,9 @@ async fn serve(plan: Plan, arguments: &Arguments, context: &mut Context<'_>) -> 
     let first = publisher.gazette().issues().first().map(|issue| issue.day);
     let config = set_up.join("config.toml");
     if context.is_json() {
-        context.json(&json!({"url": publisher.base_url(), "config": config, "first_day": first, "notices": plan.notices}))?;
+        context.json(
+            &json!({"url": publisher.base_url(), "config": config, "first_day": first, "notices": plan.notices}),
+        )?;
     } else {
         writeln!(context.out, "{} notices at {}", plan.notices, publisher.base_url())?;
         let since = first.map_or_else(String::new, |day| format!(" --since {day}"));

@@ -1,6 +1,5 @@
 //! `tenderwatch digest`
 
-
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 

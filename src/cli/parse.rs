@@ -52,7 +52,8 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     let format = arguments.format.as_deref().map(format_named).transpose()?;
     let mut findings: Box<dyn Write> = match &arguments.issues {
         Some(path) => {
-            let file = File::create(path).map_err(|error| anyhow::anyhow!("could not write {}: {error}", path.display()))?;
+            let file =
+                File::create(path).map_err(|error| anyhow::anyhow!("could not write {}: {error}", path.display()))?;
             Box::new(BufWriter::new(file))
         }
         None if context.cli.quiet => Box::new(std::io::sink()),
@@ -75,7 +76,14 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
                         member: path,
                         container: None,
                     };
-                    one(&RawDocument::new(origin, body), format, arguments.summary, &mut totals, context.out, &mut findings)
+                    one(
+                        &RawDocument::new(origin, body),
+                        format,
+                        arguments.summary,
+                        &mut totals,
+                        context.out,
+                        &mut findings,
+                    )
                 }
                 DocumentEntry::Ignored { .. } => {
                     totals.ignored += 1;
@@ -127,7 +135,10 @@ fn one(
             totals.parsed += 1;
             totals.notices += parsed.records.notices;
             totals.non_notice += parsed.records.non_notice;
-            let on_notices = parsed.notices.iter().flat_map(|notice| notice.issues.iter().map(move |issue| (Some(&notice.id), issue)));
+            let on_notices = parsed
+                .notices
+                .iter()
+                .flat_map(|notice| notice.issues.iter().map(move |issue| (Some(&notice.id), issue)));
             for (notice, issue) in on_notices.chain(parsed.issues.iter().map(|issue| (None, issue))) {
                 *totals.issues.entry(issue.code.as_str()).or_default() += 1;
                 if !summary {
@@ -142,7 +153,8 @@ fn one(
         }
         Err(error) => {
             totals.quarantined += 1;
-            let line = json!({"document": document.origin.name(), "quarantined": error.code(), "reason": error.to_string()});
+            let line =
+                json!({"document": document.origin.name(), "quarantined": error.code(), "reason": error.to_string()});
             writeln!(findings, "{line}")?;
         }
     }

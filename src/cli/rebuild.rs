@@ -1,6 +1,5 @@
 //! `tenderwatch rebuild`
 
-
 use clap::Args;
 use serde_json::json;
 

@@ -147,11 +147,11 @@ pub(super) fn ask(workspace: &Workspace, question: &Question, now: jiff::Timesta
     let started = Instant::now();
     workspace.layout.require()?;
     let derived = Derived::open_reader(&workspace.layout.derived())?;
-    let mut sources: Vec<String> = derived.counts()?.by_source.into_keys().collect();
-    sources.extend(workspace.sources.iter().map(|source| source.id.to_string()));
+    let stored = derived.sources()?;
+    let sources = stored.iter().chain(workspace.sources.iter().map(|source| &source.id));
     let known = Known {
         categories: workspace.classifier.categories().iter().map(|category| category.id.as_str()).collect(),
-        sources: sources.iter().map(String::as_str).collect(),
+        sources: sources.map(crate::ids::SourceId::as_str).collect(),
     };
     let filters = Filters::check(&question.filters, &known).map_err(|error| Usage(error.to_string()))?;
     let mut query = Query::parse(&question.query).map_err(|error| Usage(error.to_string()))?;
@@ -179,9 +179,10 @@ pub(super) fn ask(workspace: &Workspace, question: &Question, now: jiff::Timesta
     let page = searcher.search(&query, &filters, (question.offset, question.limit), question.facets, now)?;
     let mut hits = Vec::with_capacity(page.hits.len());
     for (id, score) in page.hits {
-        match derived.notice(&id)? {
-            Some(notice) => hits.push(hit(&notice, &query, score)),
-            None => tracing::warn!("the index knows {id}, the store does not: run `tenderwatch rebuild --index`"),
+        if let Some(notice) = derived.notice(&id)? {
+            hits.push(hit(&notice, &query, &question.filters.categories, score));
+        } else {
+            tracing::warn!("the index knows {id}, the store does not: run `tenderwatch rebuild --index`");
         }
     }
     let expanded = query
@@ -204,8 +205,10 @@ fn covers(query: &str, start: usize, end: usize) -> bool {
 pub(super) fn list(answer: &Answer, offset: usize, out: &mut dyn Write) -> anyhow::Result<()> {
     for (at, hit) in answer.hits.iter().enumerate() {
         let published = hit.published_on.map_or_else(|| "no date".to_owned(), |day| day.to_string());
-        let labels: Vec<String> = hit.categories.iter().map(|label| format!("{} {:.2}", label.id, label.score)).collect();
-        let deadline = hit.deadline.as_ref().map_or_else(String::new, |deadline| format!("  deadline {}", deadline.date()));
+        let labels: Vec<String> =
+            hit.categories.iter().map(|label| format!("{} {:.2}", label.id, label.score)).collect();
+        let deadline =
+            hit.deadline.as_ref().map_or_else(String::new, |deadline| format!("  deadline {}", deadline.date()));
         writeln!(
             out,
             "{:>3}. {published}  {}  {}  {}{deadline}",
@@ -232,7 +235,11 @@ pub(super) fn list(answer: &Answer, offset: usize, out: &mut dyn Write) -> anyho
         writeln!(out, "{field}: {}", shown.join(", "))?;
     }
     for expanded in &answer.expanded {
-        writeln!(out, "\"{}\" also stands for the category {} (--no-expand: only the words)", expanded.because, expanded.category)?;
+        writeln!(
+            out,
+            "\"{}\" also stands for the category {} (--no-expand: only the words)",
+            expanded.because, expanded.category
+        )?;
     }
     let (first, last) = (offset + 1, offset + answer.hits.len());
     match answer.hits.len() {
@@ -244,7 +251,19 @@ pub(super) fn list(answer: &Answer, offset: usize, out: &mut dyn Write) -> anyho
 
 fn csv(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(["id", "published_on", "country", "stage", "categories", "title", "lang", "buyers", "deadline", "url", "score"])?;
+    writer.write_record([
+        "id",
+        "published_on",
+        "country",
+        "stage",
+        "categories",
+        "title",
+        "lang",
+        "buyers",
+        "deadline",
+        "url",
+        "score",
+    ])?;
     for hit in &answer.hits {
         let categories: Vec<&str> = hit.categories.iter().map(|label| label.id.as_str()).collect();
         writer.write_record([

@@ -93,7 +93,11 @@ fn print(notice: &Notice, explain: bool, out: &mut dyn Write) -> anyhow::Result<
             writeln!(out, "      {:>7.3}  to start with", label.bias)?;
             for reason in &label.evidence {
                 let lang = reason.lang.as_ref().map_or_else(String::new, |lang| format!(" ({lang})"));
-                writeln!(out, "      {:>+7.3}  \"{}\" in {}{lang}, rule {}", reason.points, reason.text, reason.field, reason.rule)?;
+                writeln!(
+                    out,
+                    "      {:>+7.3}  \"{}\" in {}{lang}, rule {}",
+                    reason.points, reason.text, reason.field, reason.rule
+                )?;
             }
         }
     }

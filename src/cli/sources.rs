@@ -1,6 +1,5 @@
 //! `tenderwatch sources`
 
-
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::json;

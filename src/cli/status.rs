@@ -6,6 +6,7 @@ use std::io::Write;
 use clap::Args;
 use serde::Serialize;
 
+use super::receipt::megabytes;
 use super::{Context, Ended, Output};
 use crate::archive;
 use crate::records::{Outcome, Quarantined};
@@ -105,7 +106,11 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
         let outcome = source.last_outcome.unwrap_or("never run");
         let cursor = source.cursor.as_deref().unwrap_or("-");
         let newest = source.newest.as_deref().unwrap_or("-");
-        writeln!(out, "{}: {outcome}, complete up to {cursor}, newest notice {newest} ({})", source.source, source.status)?;
+        writeln!(
+            out,
+            "{}: {outcome}, complete up to {cursor}, newest notice {newest} ({})",
+            source.source, source.status
+        )?;
         if let Some(error) = &source.error {
             writeln!(out, "  {error}")?;
         }
@@ -128,10 +133,14 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
         }
     }
     for document in &report.quarantined {
-        writeln!(out, "  quarantined {} of {}: {} ({})", document.name, document.source, document.reason, document.code)?;
+        writeln!(
+            out,
+            "  quarantined {} of {}: {} ({})",
+            document.name, document.source, document.reason, document.code
+        )?;
     }
     let disk: Vec<String> =
-        report.disk_bytes.iter().map(|(name, bytes)| format!("{name} {:.1} MB", *bytes as f64 / 1e6)).collect();
+        report.disk_bytes.iter().map(|(name, bytes)| format!("{name} {}", megabytes(*bytes))).collect();
     writeln!(out, "  disk       {}", disk.join(", "))?;
     for file in &report.overridden {
         writeln!(out, "  overridden {file}")?;

@@ -1,6 +1,5 @@
 //! `tenderwatch verify`
 
-
 use anyhow::bail;
 use clap::Args;
 use serde_json::json;

@@ -29,6 +29,8 @@ pub struct CrawlOptions {
     pub sample: Option<u64>,
 }
 
+/// Newest receipts that are looked through for the requests of a day.
+const RECEIPTS: usize = 200;
 /// A gap that is looked past before it is taken for the end.
 const LOOK_PAST: u32 = 1;
 
@@ -52,11 +54,10 @@ pub fn crawl(
     let mut session = Session::open(workspace, command, now)?;
     let fetcher =
         Fetcher::new(config.contact.clone(), &config.politeness, &config.limits, workspace.layout.incoming())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| IngestError::Io { action: "start the network runtime".into(), reason: error.to_string() })?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            IngestError::Io { action: "start the network runtime".into(), reason: error.to_string() }
+        })?;
     let mut receipts = Vec::new();
     for source in sources {
         let mut receipt = SourceReceipt::new(source.id.clone());
@@ -66,10 +67,17 @@ pub fn crawl(
                 receipt.error = Some(reason.clone());
             }
             Status::Active => {
-                let crawler = Crawler::new(source, &fetcher);
+                let crawler = Crawler::new(source, &fetcher, used_today(&session, source, now)?);
                 let mut intake = Intake::new(&mut session, format_of(workspace, &source.id));
-                let mut run =
-                    SourceRun { source, options, now, crawler: &crawler, intake: &mut intake, receipt: &mut receipt, progress };
+                let mut run = SourceRun {
+                    source,
+                    options,
+                    now,
+                    crawler: &crawler,
+                    intake: &mut intake,
+                    receipt: &mut receipt,
+                    progress,
+                };
                 runtime.block_on(run.run())?;
                 receipt.requests = crawler.tally().requests();
                 receipt.bytes = crawler.tally().bytes();
@@ -92,10 +100,21 @@ pub fn crawl(
     }
     for receipt in &mut receipts {
         let source = workspace.source(&receipt.source)?;
-        receipt.politeness.hosts =
-            fetcher.receipts().into_iter().filter(|host| source.access.hosts.iter().any(|own| host.host.starts_with(own.as_str()))).collect();
+        receipt.politeness.hosts = fetcher
+            .receipts()
+            .into_iter()
+            .filter(|host| source.access.hosts.iter().any(|own| host.host.starts_with(own.as_str())))
+            .collect();
     }
     session.finish(receipts, now)
+}
+
+/// Requests that runs of the last 24 hours have sent to a source.
+fn used_today(session: &Session<'_>, source: &Source, now: Timestamp) -> Result<u64, IngestError> {
+    let since = now.saturating_sub(24.hours()).unwrap_or(now);
+    let receipts = session.kept.receipts(RECEIPTS)?;
+    let recent = receipts.iter().filter(|receipt| receipt.started_at > since && receipt.started_at <= now);
+    Ok(recent.flat_map(|receipt| &receipt.sources).filter(|own| own.source == source.id).map(|own| own.requests).sum())
 }
 
 struct SourceRun<'r, 's, 'w, 'f> {
@@ -124,6 +143,7 @@ impl SourceRun<'_, '_, '_, '_> {
                 self.receipt.outcome = match &error {
                     CrawlError::Blocked { .. } => Outcome::Blocked,
                     CrawlError::Drifted { .. } => Outcome::Drifted,
+                    CrawlError::Budget { .. } => Outcome::Capped,
                     CrawlError::Fetch(_) => Outcome::Failed,
                 };
                 self.receipt.fail(error.to_string());
@@ -147,7 +167,9 @@ impl SourceRun<'_, '_, '_, '_> {
             Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
             None => None,
         };
-        let mut last_day: Option<Date> = None;
+        let today = self.now.to_zoned(self.crawler.calendar().zone.clone()).date();
+        let mut last_day =
+            self.intake.session().derived.newest_day(&self.source.id, today).map_err(IngestError::from)?;
         loop {
             if end.is_some_and(|end| issue >= end) {
                 return Ok(());
@@ -337,12 +359,11 @@ impl SourceRun<'_, '_, '_, '_> {
             action: format!("read the answer for {number}"),
             reason: error.to_string(),
         })?;
-        match body {
-            Some(body) => self.intake.push(origin, body, self.receipt)?,
-            None => {
-                self.receipt.count_document(&DocumentOutcome::Failed);
-                self.receipt.fail(format!("{number} is larger than {} MiB (limits.document)", limit >> 20));
-            }
+        if let Some(body) = body {
+            self.intake.push(origin, body, self.receipt)?;
+        } else {
+            self.receipt.count_document(&DocumentOutcome::Failed);
+            self.receipt.fail(format!("{number} is larger than {} MiB (limits.document)", limit >> 20));
         }
         Ok(())
     }

@@ -123,7 +123,10 @@ fn source_of(workspace: &Workspace, options: &ImportOptions, body: &[u8]) -> Sou
     }
     let format = options.format.or_else(|| formats::sniff(body).ok());
     let claimed = format.and_then(|format| {
-        workspace.sources.iter().find(|source| source.sniff.as_ref().is_some_and(|sniff| sniff.matches(format.name, body)))
+        workspace
+            .sources
+            .iter()
+            .find(|source| source.sniff.as_ref().is_some_and(|sniff| sniff.matches(format.name, body)))
     });
     claimed.map_or_else(|| SourceId::new(NO_SOURCE), |source| source.id.clone())
 }

@@ -114,7 +114,11 @@ pub fn rebuild_from_archive(workspace: &Workspace, now: jiff::Timestamp) -> Resu
         name.push(side);
         remove_if_there(std::path::Path::new(&name))?;
     }
-    std::fs::rename(&fresh, &target).map_err(|source| StoreError::Io { action: "put in place", path: target, source })?;
+    std::fs::rename(&fresh, &target).map_err(|source| StoreError::Io {
+        action: "put in place",
+        path: target,
+        source,
+    })?;
     let derived = Derived::open_writer(&layout.derived())?;
     build_index(workspace, &derived, "everything is rebuilt from the archive")?.close()?;
     Ok(documents)

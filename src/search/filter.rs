@@ -135,17 +135,15 @@ impl Filters {
         let mut countries = Vec::new();
         for country in &raw.countries {
             let upper = country.to_ascii_uppercase();
-            match codes::country(&upper) {
-                Some(known) => countries.push(known.iso2.clone()),
-                None => {
-                    let suggestion = match upper.as_str() {
-                        "UK" => "; did you mean GB?".to_owned(),
-                        "EL" => "; did you mean GR?".to_owned(),
-                        _ => "; countries are ISO 3166-1 alpha-2 codes such as FR, GR or GB".to_owned(),
-                    };
-                    return Err(FilterError::Unknown { option: "country", value: country.clone(), suggestion });
-                }
-            }
+            let Some(known) = codes::country(&upper) else {
+                let suggestion = match upper.as_str() {
+                    "UK" => "; did you mean GB?".to_owned(),
+                    "EL" => "; did you mean GR?".to_owned(),
+                    _ => "; countries are ISO 3166-1 alpha-2 codes such as FR, GR or GB".to_owned(),
+                };
+                return Err(FilterError::Unknown { option: "country", value: country.clone(), suggestion });
+            };
+            countries.push(known.iso2.clone());
         }
         let all: Vec<&str> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
         let mut stages = Vec::new();
@@ -288,7 +286,7 @@ fn check_one(option: &'static str, value: &str, known: &[&str]) -> Result<(), Fi
     let close = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(value, name), *name))
-        .filter(|(distance, name)| *distance <= 3 || name.starts_with(value) || name.contains(value))
+        .filter(|(distance, name)| *distance <= 1 + value.len() / 4 || name.contains(value))
         .min();
     let suggestion = match close {
         Some((_, name)) => format!("; did you mean {name}?"),
@@ -314,8 +312,14 @@ mod tests {
     #[test]
     fn a_typo_in_a_filter_is_never_an_empty_answer() {
         let list = |text: &str| vec![text.to_owned()];
-        assert_eq!(check(|raw| raw.categories = list("drone")), "--category: there is no \"drone\"; did you mean drones?");
-        assert_eq!(check(|raw| raw.categories = list("zzz")), "--category: there is no \"zzz\"; there are drones, ballistic-vests");
+        assert_eq!(
+            check(|raw| raw.categories = list("drone")),
+            "--category: there is no \"drone\"; did you mean drones?"
+        );
+        assert_eq!(
+            check(|raw| raw.categories = list("zzz")),
+            "--category: there is no \"zzz\"; there are drones, ballistic-vests"
+        );
         assert_eq!(check(|raw| raw.countries = list("UK")), "--country: there is no \"UK\"; did you mean GB?");
         assert_eq!(check(|raw| raw.countries = list("fr")), "fine");
         assert_eq!(check(|raw| raw.sources = list("ted")), "--source: there is no \"ted\"; did you mean eu-ted?");
@@ -324,7 +328,13 @@ mod tests {
         assert!(check(|raw| raw.cpv = list("99")).contains("CPV"));
         assert_eq!(check(|raw| raw.cpv = list("35613000-8")), "fine");
         assert!(check(|raw| raw.since = Some("22.11.2026".into())).contains("expected a date"));
-        assert!(check(|raw| { raw.since = Some("2026-02-01".into()); raw.until = Some("2026-01-01".into()); }).contains("nothing can match"));
+        assert!(
+            check(|raw| {
+                raw.since = Some("2026-02-01".into());
+                raw.until = Some("2026-01-01".into());
+            })
+            .contains("nothing can match")
+        );
         assert!(check(|raw| raw.deadline_within = Some("soon".into())).contains("duration"));
         assert!(check(|raw| raw.min_value = Some("-1".into())).contains("number"));
         assert!(check(|raw| raw.language = Some("xx".into())).contains("ISO 639-1"));

@@ -9,7 +9,9 @@ use crate::ids::{CategoryId, NoticeId};
 use crate::notice::{Deadline, Notice, Stage};
 
 const SNIPPET_CHARS: usize = 220;
-const REASONS: usize = 8;
+/// Places shown per word that was asked for; the search may have found more.
+const PLACES_PER_WORD: usize = 2;
+const REASONS: usize = 12;
 
 /// One hit, in the contract's words.
 #[derive(Clone, Debug, Serialize)]
@@ -77,8 +79,8 @@ struct Place<'a> {
     text: &'a str,
 }
 
-/// Dresses a notice as a hit.
-pub fn hit(notice: &Notice, query: &Query, score: f32) -> Hit {
+/// Dresses a notice as a hit. `filtered` are the categories that were asked for by filter: their reasons are shown too.
+pub fn hit(notice: &Notice, query: &Query, filtered: &[String], score: f32) -> Hit {
     let places = places(notice);
     let words: Vec<(&Word, bool, Vec<String>)> = query
         .words()
@@ -107,8 +109,9 @@ pub fn hit(notice: &Notice, query: &Query, score: f32) -> Hit {
                 if place.field == "title" && title_lang.is_none() {
                     title_lang = place.lang;
                 }
-                let known = matched.iter().any(|old| old.query == word.surface && old.field == place.field);
-                if !known && matched.len() < REASONS {
+                let mut same = matched.iter().filter(|old| old.query == word.surface);
+                let known = same.clone().any(|old| old.field == place.field && old.lang.as_deref() == place.lang);
+                if !known && same.by_ref().count() < PLACES_PER_WORD && matched.len() < REASONS {
                     matched.push(Match {
                         by,
                         query: word.surface.clone(),
@@ -120,13 +123,18 @@ pub fn hit(notice: &Notice, query: &Query, score: f32) -> Hit {
             }
         }
     }
-    for expansion in &query.expansions {
-        let label = notice.categories.iter().find(|label| label.id == expansion.category && label.score >= 0.5);
-        let evidence = label.and_then(|label| label.evidence.iter().find(|evidence| evidence.points > 0.0));
-        if let Some(evidence) = evidence {
+    let expanded = query
+        .expansions
+        .iter()
+        .map(|expansion| (expansion.category.as_str(), format!("{} (\"{}\")", expansion.category, expansion.term)));
+    let filtered = filtered.iter().map(|category| (category.as_str(), category.clone()));
+    for (category, asked) in expanded.chain(filtered) {
+        let label = notice.categories.iter().find(|label| label.id.as_str() == category && label.score >= 0.5);
+        let evidence = label.into_iter().flat_map(|label| &label.evidence).filter(|evidence| evidence.points > 0.0);
+        for evidence in evidence.take(PLACES_PER_WORD) {
             matched.push(Match {
                 by: "category",
-                query: format!("{} (\"{}\")", expansion.category, expansion.term),
+                query: asked.clone(),
                 field: evidence.field.clone(),
                 lang: evidence.lang.clone(),
                 text: evidence.text.clone(),
@@ -139,7 +147,9 @@ pub fn hit(notice: &Notice, query: &Query, score: f32) -> Hit {
         .unwrap_or(("", "(no title)"));
     let snippet = match snippet_at {
         Some((text, at)) => around(text, at),
-        None => around(notice.description.get(lang).or(notice.description.first().map(|(_, text)| text)).unwrap_or(""), 0),
+        None => {
+            around(notice.description.get(lang).or(notice.description.first().map(|(_, text)| text)).unwrap_or(""), 0)
+        }
     };
     Hit {
         id: notice.id.clone(),
@@ -191,7 +201,8 @@ fn around(text: &str, at: usize) -> String {
     let before = text[..at].char_indices().rev().nth(SNIPPET_CHARS / 3).map_or(0, |(start, _)| start);
     let start = if before == 0 { 0 } else { text[before..at].find(' ').map_or(before, |space| before + space + 1) };
     let rest = &text[start..];
-    let end = rest.char_indices().nth(SNIPPET_CHARS).map_or(rest.len(), |(end, _)| rest[..end].rfind(' ').unwrap_or(end));
+    let end =
+        rest.char_indices().nth(SNIPPET_CHARS).map_or(rest.len(), |(end, _)| rest[..end].rfind(' ').unwrap_or(end));
     let lead = if start > 0 { "… " } else { "" };
     let tail = if end < rest.len() { " …" } else { "" };
     format!("{lead}{}{tail}", one_line(&rest[..end]))

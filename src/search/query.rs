@@ -19,8 +19,10 @@ use crate::ids::CategoryId;
 const LENGTH: usize = 2_000;
 const DEPTH: usize = 20;
 const WORDS_AT_MOST: usize = 100;
-/// What a category match weighs beside the words themselves.
-const EXPANSION_SCORE: f32 = 1.5;
+/// What a category match weighs beside the words themselves: a labelled notice stands above one that only has the word.
+const EXPANSION_SCORE: f32 = 20.0;
+/// Shorter stems (`par`, `mor`) mean too many other words.
+const SHORTEST_STEM: usize = 4;
 
 /// A query that could be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,7 +166,8 @@ impl Query {
         let languages = if self.languages.is_empty() { all } else { &self.languages };
         let extra = ["no", "uk", "tr"].map(String::from);
         let extra = if self.languages.is_empty() { &extra[..] } else { &[] };
-        languages.iter().chain(extra).map(|language| analysis::stem(language, &word.surface)).collect()
+        let stems = languages.iter().chain(extra).map(|language| analysis::stem(language, &word.surface));
+        stems.filter(|stem| stem.chars().count() >= SHORTEST_STEM).collect()
     }
 
     pub(super) fn compile(&self, fields: &Fields) -> Box<dyn EngineQuery> {
@@ -211,9 +214,14 @@ impl Query {
                     .collect();
                 Box::new(BooleanQuery::new(clauses))
             }
-            Node::Or(nodes) => Box::new(BooleanQuery::union(nodes.iter().map(|node| self.node(node, fields)).collect())),
+            Node::Or(nodes) => {
+                Box::new(BooleanQuery::union(nodes.iter().map(|node| self.node(node, fields)).collect()))
+            }
             Node::Not(inner) => {
-                let clauses = vec![(Occur::Must, Box::new(AllQuery) as Box<dyn EngineQuery>), (Occur::MustNot, self.node(inner, fields))];
+                let clauses = vec![
+                    (Occur::Must, Box::new(AllQuery) as Box<dyn EngineQuery>),
+                    (Occur::MustNot, self.node(inner, fields)),
+                ];
                 Box::new(BooleanQuery::new(clauses))
             }
             Node::Words { field, words, phrase, prefix } => self.words_query(*field, words, *phrase, *prefix, fields),
@@ -255,10 +263,8 @@ impl Query {
         if field.is_none() && !phrase && !prefix && words.len() == 1 {
             for stem in self.stems(&words[0]) {
                 let term = Term::from_field_text(fields.stem, &stem);
-                alternatives.push(Box::new(BoostQuery::new(
-                    Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)),
-                    0.8,
-                )));
+                alternatives
+                    .push(Box::new(BoostQuery::new(Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)), 0.8)));
             }
         }
         Box::new(DisjunctionMaxQuery::with_tie_breaker(alternatives, 0.1))

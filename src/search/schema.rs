@@ -1,5 +1,8 @@
 //! The search fields, declared once; `index/FIELDS.md` is generated from here.
 
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
 use jiff::civil::Date;
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
@@ -35,13 +38,21 @@ const FIELDS: &[FieldRule] = &[
     FieldRule { name: "description", kind: FieldKind::Words, what: "descriptions in all languages, folded words" },
     FieldRule { name: "lots", kind: FieldKind::Words, what: "titles and descriptions of lots in all languages" },
     FieldRule { name: "buyer", kind: FieldKind::Words, what: "names of buyers in all languages" },
-    FieldRule { name: "stem", kind: FieldKind::Stems, what: "stems of title, description and lots, each in its language" },
+    FieldRule {
+        name: "stem",
+        kind: FieldKind::Stems,
+        what: "stems of title, description and lots, each in its language",
+    },
     FieldRule { name: "source", kind: FieldKind::Exact, what: "who published" },
     FieldRule { name: "stage", kind: FieldKind::Exact, what: "stage of the procurement" },
     FieldRule { name: "country", kind: FieldKind::Exact, what: "buyer countries, ISO 3166-1 alpha-2" },
     FieldRule { name: "category", kind: FieldKind::Exact, what: "security categories from a score of 0.5" },
     FieldRule { name: "language", kind: FieldKind::Exact, what: "declared languages, ISO 639-1" },
-    FieldRule { name: "cpv", kind: FieldKind::Exact, what: "every prefix of 2 to 8 digits of every CPV code, lots included" },
+    FieldRule {
+        name: "cpv",
+        kind: FieldKind::Exact,
+        what: "every prefix of 2 to 8 digits of every CPV code, lots included",
+    },
     FieldRule { name: "joint", kind: FieldKind::Exact, what: "`yes` when there is evidence of joint procurement" },
     FieldRule { name: "published", kind: FieldKind::Number, what: "publication date as days since 1970-01-01" },
     FieldRule { name: "deadline", kind: FieldKind::Number, what: "deadline as seconds since 1970-01-01" },
@@ -61,7 +72,7 @@ pub fn fields_markdown() -> String {
             FieldKind::Exact => "exact value",
             FieldKind::Number | FieldKind::Decimal => "range and order",
         };
-        text.push_str(&format!("| `{}` | {by} | {} |\n", rule.name, rule.what));
+        writeln!(text, "| `{}` | {by} | {} |", rule.name, rule.what).expect("writing to a string cannot fail");
     }
     text
 }
@@ -114,8 +125,14 @@ impl Fields {
     }
 }
 
-/// The schema of this version.
-pub(super) fn schema() -> Schema {
+/// The schema of this version and its handles.
+pub(super) static OWN: LazyLock<(Schema, Fields)> = LazyLock::new(|| {
+    let schema = schema();
+    let fields = Fields::of(&schema).expect("our own schema has our fields");
+    (schema, fields)
+});
+
+fn schema() -> Schema {
     let mut builder = Schema::builder();
     let words = |option| TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(option);
     for rule in FIELDS {
@@ -191,12 +208,20 @@ pub(super) fn words_analyzer() -> TextAnalyzer {
 }
 
 /// Stems of texts in their languages, as one token stream.
-pub(super) fn stem_tokens<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>, stems: &mut Stems) -> PreTokenizedString {
+pub(super) fn stem_tokens<'a>(
+    texts: impl Iterator<Item = (&'a str, &'a str)>,
+    stems: &mut Stems,
+) -> PreTokenizedString {
     let mut tokens = Vec::new();
     for (language, text) in texts {
         for token in analysis::tokens(text) {
             let stem = stems.stem(language, token.surface);
-            tokens.push(Token { position: tokens.len(), text: stem.to_owned(), position_length: 1, ..Token::default() });
+            tokens.push(Token {
+                position: tokens.len(),
+                text: stem.to_owned(),
+                position_length: 1,
+                ..Token::default()
+            });
         }
     }
     PreTokenizedString { text: String::new(), tokens }

@@ -5,8 +5,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::schema::{Database, Schema};
 use super::StoreError;
+use super::schema::{Database, Schema};
 use crate::ids::{NoticeId, RunId, SourceId};
 use crate::records::{Cursor, Receipt};
 

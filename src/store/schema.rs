@@ -63,7 +63,9 @@ impl Database {
         check_known(path, schema, found)?;
         let synchronous = if schema.durable { "FULL" } else { "NORMAL" };
         connection
-            .execute_batch(&format!("PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON;"))
+            .execute_batch(&format!(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON;"
+            ))
             .map_err(error)?;
         if (found as usize) < schema.steps.len() {
             migrate(path, schema, &mut connection, found)?;
