@@ -138,11 +138,7 @@ impl IndexWriter {
                 }
                 (Some(fields), Some((applied, store))) => {
                     sweep(root, &folder);
-<<<<<<< HEAD
-                    Ok(Opened::Ready(Self { root: root.to_owned(), folder, fields, writer, store, applied }))
-=======
-                    Ok(Opened::Ready(Box::new(Self { root: root.to_owned(), folder, fields, writer, applied })))
->>>>>>> main
+                    Ok(Opened::Ready(Box::new(Self { root: root.to_owned(), folder, fields, writer, store, applied })))
                 }
                 _ => Ok(Opened::Rebuild("its fields or its change number do not read".to_owned())),
             },
