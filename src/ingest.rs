@@ -155,13 +155,8 @@ impl<'w> Session<'w> {
 fn open_index(workspace: &Workspace, derived: &Derived) -> Result<IndexWriter, IngestError> {
     let root = workspace.layout.index();
     let settings = &workspace.config.index;
-<<<<<<< HEAD
     let mut index = match IndexWriter::open(&root, &derived.identity()?, settings)? {
-        Opened::Ready(index) if index.applied() <= derived.change_seq()? => index,
-=======
-    let mut index = match IndexWriter::open(&root, settings)? {
         Opened::Ready(index) if index.applied() <= derived.change_seq()? => *index,
->>>>>>> main
         Opened::Ready(_) => return rebuilding::build_index(workspace, derived, "it is ahead of the store"),
         Opened::Rebuild(reason) => return rebuilding::build_index(workspace, derived, &reason),
     };

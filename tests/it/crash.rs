@@ -15,7 +15,7 @@ use self::kill::Wanted;
 
 #[test]
 fn a_crawl_that_is_killed_anywhere_ends_where_an_uninterrupted_one_does() {
-    let figures = kill::prove(&Wanted { random: 3, aimed: 3, seed: 2026, notices: 600 }, |_| {});
+    let figures = kill::prove(&Wanted { random: 3, aimed: 3, seed: 2026, notices: 400 }, |_| {});
     eprintln!("{}", figures.line());
     figures.assert_clean();
 }
