@@ -115,11 +115,11 @@ pub struct IndexWriter {
 }
 
 impl IndexWriter {
-    /// Opens what `current` names.
+    /// Opens what `current` names, if it follows the store of this generation.
     ///
     /// # Errors
     /// When the disk says no; a damaged index is [`Opened::Rebuild`].
-    pub fn open(root: &Path, settings: &IndexSettings) -> Result<Opened, SearchError> {
+    pub fn open(root: &Path, generation: &str, settings: &IndexSettings) -> Result<Opened, SearchError> {
         let Some(folder) = current(root)? else {
             return Ok(Opened::Rebuild("there is no index yet".to_owned()));
         };
@@ -127,7 +127,12 @@ impl IndexWriter {
         if version(&path) != Some(SCHEMA_VERSION) {
             return Ok(Opened::Rebuild(format!("its schema is not version {SCHEMA_VERSION}")));
         }
+        if std::fs::read_to_string(path.join(GENERATION_FILE)).ok().as_deref() != Some(generation) {
+            return Ok(Opened::Rebuild("it follows another store".to_owned()));
+        }
         let opened = open_index(&path).and_then(|index| {
+            // Opening a reader opens every file; a writer alone would not miss one.
+            index.reader()?;
             let payload = index.load_metas()?.payload.unwrap_or_default();
             Ok((Self::writer(&index, settings)?, payload, index))
         });
@@ -147,7 +152,7 @@ impl IndexWriter {
     ///
     /// # Errors
     /// When the disk says no.
-    pub fn create(root: &Path, settings: &IndexSettings) -> Result<Self, SearchError> {
+    pub fn create(root: &Path, generation: &str, settings: &IndexSettings) -> Result<Self, SearchError> {
         std::fs::create_dir_all(root).map_err(io("create", root))?;
         let serving = current(root)?;
         let number = serving.as_deref().and_then(|name| name.parse::<u32>().ok()).map_or(1, |number| number + 1);
@@ -161,6 +166,8 @@ impl IndexWriter {
         index.tokenizers().register(WORDS, words_analyzer());
         let file = path.join(VERSION_FILE);
         std::fs::write(&file, SCHEMA_VERSION.to_string()).map_err(io("write", &file))?;
+        let file = path.join(GENERATION_FILE);
+        std::fs::write(&file, generation).map_err(io("write", &file))?;
         let fields = Fields::of(&index.schema()).expect("our own schema has our fields");
         let writer = Self::writer(&index, settings).map_err(engine("write"))?;
         let mut writer = Self { root: root.to_owned(), folder, fields, writer, applied: 0 };
@@ -226,6 +233,29 @@ impl IndexWriter {
 
 const CURRENT_FILE: &str = "current";
 const VERSION_FILE: &str = "schema-version";
+const GENERATION_FILE: &str = "generation";
+
+/// Files of the serving index whose check sums are wrong, in sentences.
+///
+/// # Errors
+/// When it does not open at all.
+pub fn faults(root: &Path) -> Result<Vec<String>, SearchError> {
+    let folder = current(root)?.ok_or_else(|| SearchError::Missing { path: root.to_owned() })?;
+    let path = root.join(folder);
+    let damaged = |reason: String| SearchError::Damaged { path: path.clone(), reason };
+    let files = guarded(|| open_index(&path)?.validate_checksum()).map_err(damaged)?;
+    let mut files: Vec<String> = files.into_iter().map(|file| file.display().to_string()).collect();
+    files.sort();
+    Ok(files.into_iter().map(|file| damaged(format!("{file} is not as it was written")).to_string()).collect())
+}
+
+/// The engine trusts its files: on damaged ones it may panic, which is an answer like any other here.
+fn guarded<T>(ask: impl FnOnce() -> Result<T, TantivyError>) -> Result<T, String> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask)) {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err("the engine failed on its files".to_owned()),
+    }
+}
 
 fn current(root: &Path) -> Result<Option<String>, SearchError> {
     let file = root.join(CURRENT_FILE);
@@ -298,14 +328,11 @@ impl Searcher {
         let folder = current(root)?.ok_or_else(missing)?;
         let path = root.join(folder);
         let damaged = |reason: String| SearchError::Damaged { path: path.clone(), reason };
-        let index = open_index(&path).map_err(|error| damaged(error.to_string()))?;
+        let index = guarded(|| open_index(&path)).map_err(damaged)?;
         let fields = Fields::of(&index.schema()).ok_or_else(|| damaged("fields are missing".to_owned()))?;
         let applied = index.load_metas().ok().and_then(|metas| metas.payload?.parse().ok()).unwrap_or(0);
-        let reader = index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .try_into()
-            .map_err(|error: TantivyError| damaged(error.to_string()))?;
+        let reader =
+            guarded(|| index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()).map_err(damaged)?;
         let current = version(&path) == Some(SCHEMA_VERSION);
         Ok(Self { path, fields, reader, applied, current })
     }
@@ -332,8 +359,8 @@ impl Searcher {
         facets: bool,
         now: Timestamp,
     ) -> Result<Page, SearchError> {
-        self.run(query, filters, offset, limit, facets, now)
-            .map_err(|error| SearchError::Damaged { path: self.path.clone(), reason: error.to_string() })
+        guarded(|| self.run(query, filters, offset, limit, facets, now))
+            .map_err(|reason| SearchError::Damaged { path: self.path.clone(), reason })
     }
 
     fn run(

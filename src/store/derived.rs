@@ -42,6 +42,7 @@ const SCHEMA: Schema = Schema {
 };
 
 const ZSTD_LEVEL: i32 = 3;
+const GENERATION: &str = "generation";
 /// The score from which a category is a label.
 const LABEL: f64 = 0.5;
 
@@ -184,12 +185,42 @@ impl Derived {
         Ok(Self { database: Database::open_reader(path, &SCHEMA)? })
     }
 
+    /// Refuses a file of a newer program; writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], or that it is no database.
+    pub fn check_version(path: &Path) -> Result<(), StoreError> {
+        Database::check_version(path, &SCHEMA)
+    }
+
+    /// What is wrong with the file itself, in sentences.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn faults(&self) -> Result<Vec<String>, StoreError> {
+        self.database.faults()
+    }
+
     /// Opens for writing; creates or migrates.
     ///
     /// # Errors
     /// When it is damaged or newer than the program.
     pub fn open_writer(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open_writer(path, &SCHEMA)? })
+        let mut derived = Self { database: Database::open_writer(path, &SCHEMA)? };
+        if derived.meta(GENERATION)?.is_none() {
+            let name = format!("{:x}-{:x}", Timestamp::now().as_nanosecond(), std::process::id());
+            derived.set_meta(GENERATION, &name)?;
+        }
+        Ok(derived)
+    }
+
+    /// The name of this change sequence. A store that is made anew counts from 1 again, so an index that followed
+    /// another one must not go by the numbers.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn generation(&self) -> Result<String, StoreError> {
+        Ok(self.meta(GENERATION)?.unwrap_or_default())
     }
 
     /// Writes everything into the file itself, so that it can be moved.
