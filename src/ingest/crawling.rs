@@ -152,16 +152,23 @@ impl SourceRun<'_, '_, '_, '_> {
 
     async fn issues(&mut self, cursor: Option<Issue>) -> Result<(), Stop> {
         let Some((mut issue, mut moves)) = self.start(cursor).await? else { return Ok(()) };
+        // A sample is for trying out: it never counts as having read anything.
+        moves &= self.options.sample.is_none();
         let end = match self.options.until {
             Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
             None => None,
         };
         let mut last_day: Option<Date> = None;
+        let mut looked_up = None;
         loop {
             if end.is_some_and(|end| issue >= end) {
                 return Ok(());
             }
-            match self.crawler.fetch_issue(issue).await? {
+            let answer = match looked_up.take() {
+                Some(package) => Answer::There(package),
+                None => self.crawler.fetch_issue(issue).await?,
+            };
+            match answer {
                 Answer::There(package) => {
                     let complete = self.package(issue, *package, &mut last_day).await?;
                     moves &= complete;
@@ -172,12 +179,13 @@ impl SourceRun<'_, '_, '_, '_> {
                 }
                 Answer::Missing => match self.after_missing(issue, last_day).await? {
                     None => return Ok(()),
-                    Some(next) => {
+                    Some((next, package)) => {
                         if next.year == issue.year {
                             self.receipt.fail(format!("issue {issue} is not there, though {next} is"));
                             moves = false;
                         }
                         issue = next;
+                        looked_up = Some(package);
                     }
                 },
             }
@@ -203,21 +211,24 @@ impl SourceRun<'_, '_, '_, '_> {
         }
     }
 
-    /// What follows an issue that is not there: nothing yet, the new year's first one, or one past a gap.
-    async fn after_missing(&mut self, issue: Issue, last_day: Option<Date>) -> Result<Option<Issue>, Stop> {
+    /// What follows an issue that is not there: one past a gap, the new year's first one, or nothing yet.
+    async fn after_missing(
+        &mut self,
+        issue: Issue,
+        last_day: Option<Date>,
+    ) -> Result<Option<(Issue, Box<Fetched>)>, Stop> {
         let plan = self.crawler.calendar();
-        let year = self.now.to_zoned(plan.zone.clone()).date().year();
-        if year > issue.year {
-            let first = Issue { year: issue.year + 1, number: 1 };
-            if let Answer::There(_) = self.crawler.fetch_issue(first).await? {
-                return Ok(Some(first));
+        // The gap comes first: a year is over only where its numbers are.
+        if last_day.is_none_or(|day| days_due(plan, day, self.now) > LOOK_PAST) {
+            let past = Issue { number: issue.number + LOOK_PAST, ..issue };
+            if let Answer::There(package) = self.crawler.fetch_issue(past).await? {
+                return Ok(Some((past, package)));
             }
         }
-        let due = last_day.is_none_or(|day| days_due(plan, day, self.now) > LOOK_PAST);
-        if due {
-            let past = Issue { number: issue.number + LOOK_PAST, ..issue };
-            if let Answer::There(_) = self.crawler.fetch_issue(past).await? {
-                return Ok(Some(past));
+        if self.now.to_zoned(plan.zone.clone()).date().year() > issue.year {
+            let first = Issue { year: issue.year + 1, number: 1 };
+            if let Answer::There(package) = self.crawler.fetch_issue(first).await? {
+                return Ok(Some((first, package)));
             }
         }
         Ok(None)
