@@ -90,9 +90,10 @@ fn full_import(packages: &[PathBuf]) -> (Duration, Vec<Notice>) {
 fn texts(notice: &Notice) -> [String; 4] {
     let join = |texts: Vec<&str>| texts.join("\n");
     let lots = notice.lots.iter().flat_map(|lot| lot.title.iter().chain(lot.description.iter()));
-    let names = notice.buyers.iter().flat_map(|buyer| {
-        buyer.name.as_deref().into_iter().chain(buyer.names.iter().map(|(_, name)| name))
-    });
+    let names = notice
+        .buyers
+        .iter()
+        .flat_map(|buyer| buyer.name.as_deref().into_iter().chain(buyer.names.iter().map(|(_, name)| name)));
     [
         join(notice.title.iter().map(|(_, text)| text).collect()),
         join(notice.description.iter().map(|(_, text)| text).collect()),
@@ -108,8 +109,7 @@ fn bare_index(texts: &[[String; 4]]) -> Duration {
     let fields = ["title", "description", "lots", "buyer"].map(|name| schema.add_text_field(name, TEXT));
     let start = Instant::now();
     let index = tantivy::Index::create_in_dir(folder.path(), schema.build()).expect("created");
-    let mut writer =
-        index.writer_with_num_threads(1, usize::try_from(memory).expect("few")).expect("a writer");
+    let mut writer = index.writer_with_num_threads(1, usize::try_from(memory).expect("few")).expect("a writer");
     for text in texts {
         let mut document = TantivyDocument::new();
         for (field, text) in fields.iter().zip(text) {
@@ -149,7 +149,15 @@ fn stages(packages: &[PathBuf]) {
     let store = timed(|| notices.drain(..).for_each(|notice| drop(black_box(PreparedNotice::new(notice)))));
     let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(u32::try_from(count).unwrap_or(1));
     println!("µs per notice on one core, stage by stage:");
-    println!("  unpack {:.0}, compress {:.0}, parse {:.0}, classify {:.0}, serialise {:.0}, stem {:.0}\n", each(unpack), each(prepare), each(parse), each(classify), each(store), each(index));
+    println!(
+        "  unpack {:.0}, compress {:.0}, parse {:.0}, classify {:.0}, serialise {:.0}, stem {:.0}\n",
+        each(unpack),
+        each(prepare),
+        each(parse),
+        each(classify),
+        each(store),
+        each(index)
+    );
 }
 
 fn timed(run: impl FnOnce()) -> Duration {

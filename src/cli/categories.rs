@@ -52,6 +52,9 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
                 writeln!(context.out, "{:<26} {}", category.id.as_str(), category.label.get("en").unwrap_or_default())?;
             }
         }
+        Action::Check if context.is_json() => {
+            context.json(&json!({"checked": classifier.categories().len(), "mistakes": []}))?;
+        }
         Action::Check => writeln!(context.out, "{} categories, no mistake", classifier.categories().len())?,
         Action::Try { text, lang } => {
             let lang = match lang {

@@ -45,6 +45,10 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     };
     match &arguments.action {
         Action::List => list(&source::load(&definitions).map_err(Invalid)?, context)?,
+        Action::Show { source } if context.is_json() => {
+            let file = file_of(source)?;
+            context.json(&json!({"id": file.id, "file": file.name, "overrides": file.overrides, "text": file.text}))?;
+        }
         Action::Show { source } => write!(context.out, "{}", file_of(source)?.text)?,
         Action::Check { source } => {
             let chosen = match source {
@@ -55,7 +59,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
             if !mistakes.is_empty() {
                 return Err(Invalid(mistakes)).context(format!("{} definitions were checked", chosen.len()))?;
             }
-            writeln!(context.out, "{} definitions, no mistake", chosen.len())?;
+            if context.is_json() {
+                context.json(&json!({"checked": chosen.len(), "mistakes": []}))?;
+            } else {
+                writeln!(context.out, "{} definitions, no mistake", chosen.len())?;
+            }
         }
     }
     Ok(Ended::Done)

@@ -162,7 +162,9 @@ impl SourceRun<'_, '_, '_, '_> {
     }
 
     async fn issues(&mut self, cursor: Option<Issue>) -> Result<(), Stop> {
-        let Some((mut issue, mut moves)) = self.start(cursor).await? else { return Ok(()) };
+        let Some(Start { mut issue, mut moves, mut listed }) = self.start(cursor).await? else { return Ok(()) };
+        // A sample is for trying out: it never counts as having read anything.
+        moves &= self.options.sample.is_none();
         let end = match self.options.until {
             Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
             None => None,
@@ -170,11 +172,20 @@ impl SourceRun<'_, '_, '_, '_> {
         let today = self.now.to_zoned(self.crawler.calendar().zone.clone()).date();
         let mut last_day =
             self.intake.session().derived.newest_day(&self.source.id, today).map_err(IngestError::from)?;
+        let mut looked_up = None;
         loop {
             if end.is_some_and(|end| issue >= end) {
                 return Ok(());
             }
-            match self.crawler.fetch_issue(issue).await? {
+            let answer = match looked_up.take() {
+                Some(package) => Answer::There(package),
+                None => self.crawler.fetch_issue(issue).await?,
+            };
+            if std::mem::take(&mut listed) && matches!(answer, Answer::Missing) {
+                self.receipt.fail(format!("issue {issue} is listed by the search, but its package is not there"));
+                moves = false;
+            }
+            match answer {
                 Answer::There(package) => {
                     let complete = self.package(issue, *package, &mut last_day).await?;
                     moves &= complete;
@@ -185,52 +196,60 @@ impl SourceRun<'_, '_, '_, '_> {
                 }
                 Answer::Missing => match self.after_missing(issue, last_day).await? {
                     None => return Ok(()),
-                    Some(next) => {
+                    Some((next, package)) => {
                         if next.year == issue.year {
                             self.receipt.fail(format!("issue {issue} is not there, though {next} is"));
                             moves = false;
                         }
                         issue = next;
+                        looked_up = Some(package);
                     }
                 },
             }
         }
     }
 
-    /// The first issue of this run, and whether the cursor may move with it.
-    async fn start(&mut self, cursor: Option<Issue>) -> Result<Option<(Issue, bool)>, Stop> {
+    /// Where this run starts.
+    async fn start(&mut self, cursor: Option<Issue>) -> Result<Option<Start>, Stop> {
         match (self.options.since, cursor) {
             (Some(since), cursor) => {
                 let first = self.crawler.discover(since).await?;
                 // A backfill moves the cursor only when nothing stays unread between the two.
-                Ok(first.map(|first| (first, cursor.is_none_or(|cursor| first <= cursor.next()))))
+                Ok(first.map(|issue| Start {
+                    issue,
+                    moves: cursor.is_none_or(|cursor| issue <= cursor.next()),
+                    listed: true,
+                }))
             }
-            (None, Some(cursor)) => Ok(Some((cursor.next(), true))),
+            (None, Some(cursor)) => Ok(Some(Start { issue: cursor.next(), moves: true, listed: false })),
             (None, None) => {
                 let plan = self.crawler.calendar();
                 let today = self.now.to_zoned(plan.zone.clone()).date();
                 let days = i64::try_from(plan.first_run.as_secs() / 86_400).unwrap_or(0);
                 let first = self.crawler.discover(today.saturating_sub(days.days())).await?;
-                Ok(first.map(|first| (first, true)))
+                Ok(first.map(|issue| Start { issue, moves: true, listed: true }))
             }
         }
     }
 
-    /// What follows an issue that is not there: nothing yet, the new year's first one, or one past a gap.
-    async fn after_missing(&mut self, issue: Issue, last_day: Option<Date>) -> Result<Option<Issue>, Stop> {
+    /// What follows an issue that is not there: one past a gap, the new year's first one, or nothing yet.
+    async fn after_missing(
+        &mut self,
+        issue: Issue,
+        last_day: Option<Date>,
+    ) -> Result<Option<(Issue, Box<Fetched>)>, Stop> {
         let plan = self.crawler.calendar();
-        let year = self.now.to_zoned(plan.zone.clone()).date().year();
-        if year > issue.year {
-            let first = Issue { year: issue.year + 1, number: 1 };
-            if let Answer::There(_) = self.crawler.fetch_issue(first).await? {
-                return Ok(Some(first));
+        // The gap comes first: a year is over only where its numbers are.
+        if last_day.is_none_or(|day| days_due(plan, day, self.now) > LOOK_PAST) {
+            let past = Issue { number: issue.number + LOOK_PAST, ..issue };
+            if let Answer::There(package) = self.crawler.fetch_issue(past).await? {
+                return Ok(Some((past, package)));
             }
         }
-        let due = last_day.is_none_or(|day| days_due(plan, day, self.now) > LOOK_PAST);
-        if due {
-            let past = Issue { number: issue.number + LOOK_PAST, ..issue };
-            if let Answer::There(_) = self.crawler.fetch_issue(past).await? {
-                return Ok(Some(past));
+        if self.now.to_zoned(plan.zone.clone()).date().year() > issue.year {
+            let first = Issue { year: issue.year + 1, number: 1 };
+            if let Answer::There(package) = self.crawler.fetch_issue(first).await? {
+                return Ok(Some((first, package)));
             }
         }
         Ok(None)
@@ -379,6 +398,15 @@ impl SourceRun<'_, '_, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// Where a run starts.
+struct Start {
+    issue: Issue,
+    /// Whether the cursor may move with it.
+    moves: bool,
+    /// Whether the publisher's own search says that the issue exists.
+    listed: bool,
 }
 
 /// Why a source's run ends before its end.

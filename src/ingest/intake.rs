@@ -26,11 +26,15 @@ pub(super) struct Intake<'s, 'w> {
     pending: Vec<(Origin, Bytes)>,
     pending_bytes: usize,
     uncommitted: u64,
+    quarantined: u64,
 }
+
+/// Quarantined documents that are named one by one; a broken package may have a hundred thousand.
+const NAMED: u64 = 20;
 
 impl<'s, 'w> Intake<'s, 'w> {
     pub fn new(session: &'s mut Session<'w>, format: Option<&'static Format>) -> Self {
-        Self { session, format, pending: Vec::new(), pending_bytes: 0, uncommitted: 0 }
+        Self { session, format, pending: Vec::new(), pending_bytes: 0, uncommitted: 0, quarantined: 0 }
     }
 
     pub fn session(&mut self) -> &mut Session<'w> {
@@ -67,6 +71,7 @@ impl<'s, 'w> Intake<'s, 'w> {
             let at = self.session.archive.append(&prepared)?;
             receipt.count_document(&reading.outcome);
             reading.count(receipt);
+            self.tell(document, &reading.outcome);
             stored.push(reading.stored(document, at));
         }
         self.session.archive.sync()?;
@@ -89,6 +94,19 @@ impl<'s, 'w> Intake<'s, 'w> {
     pub fn finish(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
         self.flush(receipt)?;
         self.commit()
+    }
+
+    fn tell(&mut self, document: &RawDocument, outcome: &DocumentOutcome) {
+        let DocumentOutcome::Quarantined { code, reason } = outcome else { return };
+        self.quarantined += 1;
+        let name = document.origin.name();
+        match self.quarantined {
+            ..=NAMED => tracing::warn!(code, raw.id = %document.id, "quarantined {name}: {reason}"),
+            _ => tracing::debug!(code, raw.id = %document.id, "quarantined {name}: {reason}"),
+        }
+        if self.quarantined == NAMED + 1 {
+            tracing::warn!("more documents are quarantined; `tenderwatch status` counts and names them");
+        }
     }
 
     fn commit(&mut self) -> Result<(), IngestError> {

@@ -48,7 +48,9 @@ fn an_index_of_another_store_is_not_taken_for_its_own() {
         workspaces.push(workspace);
     }
     let [one, two] = &workspaces[..] else { panic!("two workspaces") };
-    for name in ["store.db", "store.db-wal", "store.db-shm", "kept.db", "kept.db-wal", "kept.db-shm", "archive/000001.pack"] {
+    for name in
+        ["store.db", "store.db-wal", "store.db-shm", "kept.db", "kept.db-wal", "kept.db-shm", "archive/000001.pack"]
+    {
         let (from, to) = (two.layout.root().join(name), one.layout.root().join(name));
         if from.exists() {
             std::fs::copy(from, to).expect("copied");

@@ -94,7 +94,11 @@ impl Figures {
 enum Moment {
     After(Duration),
     /// After this file of the data directory has changed so many times, and a little later.
-    Changed { file: &'static str, times: usize, then: Duration },
+    Changed {
+        file: &'static str,
+        times: usize,
+        then: Duration,
+    },
 }
 
 /// Runs the proof.
@@ -137,11 +141,8 @@ pub fn prove(wanted: &Wanted, mut tell: impl FnMut(&str)) -> Figures {
         let mut told = format!("{number:03} {moment:?}");
         ground.kill(&moment, &mut figures, &mut told);
         if number % 3 == 2 {
-            let moment = if chance.bool() {
-                Moment::After(figures.crawl.mul_f64(chance.f64()))
-            } else {
-                aimed(&mut chance)
-            };
+            let moment =
+                if chance.bool() { Moment::After(figures.crawl.mul_f64(chance.f64())) } else { aimed(&mut chance) };
             write!(told, ", again {moment:?}").expect("memory");
             ground.kill(&moment, &mut figures, &mut told);
             figures.nested += 1;
@@ -309,7 +310,8 @@ impl Ground {
         if !kept.receipts(1).expect("reads").is_empty() {
             return "after the receipt";
         }
-        let cursor = kept.cursor(&SourceId::from(SOURCE)).expect("reads").map_or(String::new(), |cursor| cursor.position);
+        let cursor =
+            kept.cursor(&SourceId::from(SOURCE)).expect("reads").map_or(String::new(), |cursor| cursor.position);
         let stored = usize::try_from(stored).expect("few");
         let whole = self.gazette().issues().iter().find(|issue| self.gazette().places(**issue).end == stored);
         match whole {
@@ -336,7 +338,11 @@ impl Ground {
         for record in archive::replay(&layout.archive(), Position::START).expect("opens") {
             let (document, position, _) = record.expect("a whole archive");
             at.insert(format!("{}:{}", position.pack, position.offset), document.id.to_string());
-            archive.push((document.origin.source.to_string(), document.id.to_string(), document.origin.member.join(" ")));
+            archive.push((
+                document.origin.source.to_string(),
+                document.id.to_string(),
+                document.origin.member.join(" "),
+            ));
         }
         let store = Connection::open(layout.derived()).expect("opens");
         let kept = Connection::open(layout.kept()).expect("opens");
@@ -353,7 +359,10 @@ impl Ground {
             ("notices", rows_of(&store, "SELECT * FROM notices ORDER BY id")),
             (
                 "documents",
-                rows_of(&store, "SELECT source, raw_id, name, format, code, reason, issues FROM documents ORDER BY 1, 2"),
+                rows_of(
+                    &store,
+                    "SELECT source, raw_id, name, format, code, reason, issues FROM documents ORDER BY 1, 2",
+                ),
             ),
             ("labels", rows_of(&store, "SELECT * FROM labels ORDER BY 1, 2")),
             ("issues", rows_of(&store, "SELECT * FROM issues ORDER BY 1, 2")),
@@ -372,7 +381,10 @@ impl Ground {
         let now = NOW.parse().expect("a time");
         let searcher = Searcher::open(&self.workspace.layout.index()).expect("an index");
         let categories = self.workspace.classifier.categories();
-        let known = Known { categories: categories.iter().map(|category| category.id.as_str()).collect(), sources: vec![SOURCE] };
+        let known = Known {
+            categories: categories.iter().map(|category| category.id.as_str()).collect(),
+            sources: vec![SOURCE],
+        };
         let none = RawFilters::default;
         let asked = [
             ("", none()),
@@ -384,7 +396,14 @@ impl Ground {
             ("supply* system", none()),
             ("\"body armour\"", RawFilters { since: Some("2026-11-17".to_owned()), ..none() }),
             ("", RawFilters { categories: vec!["cybercrime".to_owned()], sort: Some("value".to_owned()), ..none() }),
-            ("", RawFilters { countries: vec!["DE".to_owned(), "FR".to_owned()], sort: Some("deadline".to_owned()), ..none() }),
+            (
+                "",
+                RawFilters {
+                    countries: vec!["DE".to_owned(), "FR".to_owned()],
+                    sort: Some("deadline".to_owned()),
+                    ..none()
+                },
+            ),
             ("", RawFilters { cpv: vec!["35".to_owned()], joint: true, ..none() }),
         ];
         let mut answers = Vec::new();
@@ -441,7 +460,8 @@ fn differ(name: &str, found: &[String], expected: &[String], sentences: &mut Vec
         return;
     }
     let at = found.iter().zip(expected).position(|(a, b)| a != b).unwrap_or(found.len().min(expected.len()));
-    let show = |rows: &[String]| rows.get(at).map_or_else(|| "nothing".to_owned(), |row| row.chars().take(600).collect());
+    let show =
+        |rows: &[String]| rows.get(at).map_or_else(|| "nothing".to_owned(), |row| row.chars().take(600).collect());
     sentences.push(format!(
         "{name}: {} rows instead of {}; row {at} is {} instead of {}",
         found.len(),

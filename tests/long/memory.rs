@@ -34,7 +34,11 @@ pub fn prove(megabytes: u64) {
     for each in [plain / notices, packed / notices] {
         let notices = write(wanted(each) * ISSUES, &path);
         let (packed, plain) = sizes(&path);
-        println!("one package of {notices} notices: {:.0} MB of documents, {:.0} MB on disk", mega(plain), mega(packed));
+        println!(
+            "one package of {notices} notices: {:.0} MB of documents, {:.0} MB on disk",
+            mega(plain),
+            mega(packed)
+        );
         let data = folder.path().join("data");
         let mut command = Command::new(env!("CARGO_BIN_EXE_tenderwatch"));
         command.args(["--quiet", "--output", "json", "import"]).arg(&path).arg("--data-dir").arg(&data);
@@ -68,7 +72,8 @@ fn sizes(path: &Path) -> (u64, u64) {
 
 /// A crawl of all five issues of the plan, each as large as the package that is imported.
 fn crawl(plan: &Plan, folder: &Path) -> u64 {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let options = Options { picky: true, ..Options::default() };
     let publisher = runtime.block_on(publisher::serve(plan, options)).expect("a free port");
     let sources = folder.join("definitions/sources");
@@ -117,7 +122,8 @@ fn run(what: &str, mut command: Command, notices: u64, data: &Path) -> u64 {
     let took = started.elapsed().as_secs_f64();
     assert!(ended.success(), "{what} ended with {ended}");
     let layout = tenderwatch::store::Layout::new(data);
-    let stored = tenderwatch::store::Derived::open_reader(&layout.derived()).expect("opens").counts().expect("reads").notices;
+    let stored =
+        tenderwatch::store::Derived::open_reader(&layout.derived()).expect("opens").counts().expect("reads").notices;
     assert_eq!(stored, notices, "{what} stored everything");
     println!("  {what}: peak {:.0} MiB resident, {notices} notices in {took:.1} s", mebi(peak));
     peak
