@@ -79,7 +79,7 @@ enum Command {
     Crawl(crawl::Arguments),
     Import(import::Arguments),
     Parse(parse::Arguments),
-    Search(search::Arguments),
+    Search(Box<search::Arguments>),
     Show(show::Arguments),
     Classify(classify::Arguments),
     Categories(categories::Arguments),

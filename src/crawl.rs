@@ -72,6 +72,12 @@ pub enum CrawlError {
         /// What is different.
         reason: String,
     },
+    /// The day's budget is used up.
+    #[error("{budget} requests a day are allowed (access.daily_requests) and used up; the rest waits for tomorrow")]
+    Budget {
+        /// Requests per day.
+        budget: u32,
+    },
 }
 
 /// One answer that may not be there.
@@ -87,11 +93,13 @@ pub struct Crawler<'a> {
     source: &'a Source,
     fetcher: &'a Fetcher,
     policy: HostPolicy,
+    /// Requests that this run may still send, when the definition has a daily budget.
+    left: Option<u64>,
 }
 
 impl<'a> Crawler<'a> {
-    /// Asks `source` through `fetcher`, as gently as its definition says.
-    pub fn new(source: &'a Source, fetcher: &'a Fetcher) -> Self {
+    /// Asks `source` through `fetcher`, as gently as its definition says; `used` requests of the day's budget are gone.
+    pub fn new(source: &'a Source, fetcher: &'a Fetcher, used: u64) -> Self {
         let access = &source.access;
         let policy = HostPolicy {
             delay: access.delay,
@@ -102,7 +110,8 @@ impl<'a> Crawler<'a> {
             backoff: access.backoff,
             tally: Tally::default(),
         };
-        Self { source, fetcher, policy }
+        let left = access.daily_requests.map(|budget| u64::from(budget).saturating_sub(used));
+        Self { source, fetcher, policy, left }
     }
 
     /// Requests, bytes and waiting so far.
@@ -127,7 +136,16 @@ impl<'a> Crawler<'a> {
     /// # Errors
     /// Anything but the package or "not there".
     pub async fn fetch_issue(&self, issue: Issue) -> Result<Answer, CrawlError> {
-        self.ask(&Request::get(self.issue_url(issue))).await
+        let answer = self.ask(&Request::get(self.issue_url(issue))).await?;
+        if let Answer::There(fetched) = &answer {
+            let media = fetched.header("content-type").map(|media| media.split(';').next().unwrap_or(media).trim());
+            let wanted = &self.source.check.content;
+            if let Some(media) = media.filter(|media| !wanted.is_empty() && !wanted.iter().any(|known| known == media))
+            {
+                return Err(drifted(&self.issue_url(issue), format!("its content type is {media}")));
+            }
+        }
+        Ok(answer)
     }
 
     /// The first issue published on or after a day; `None` when there is none yet.
@@ -142,8 +160,8 @@ impl<'a> Crawler<'a> {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
                 let text = value.as_str().unwrap_or_default();
-                let drifted = || self.drifted(discover.url.as_str(), format!("\"{text}\" is no issue number"));
-                Issue::parse(text).map(Some).ok_or_else(drifted)
+                let no_issue = || drifted(discover.url.as_str(), format!("\"{text}\" is no issue number"));
+                Issue::parse(text).map(Some).ok_or_else(no_issue)
             }
         }
     }
@@ -159,7 +177,7 @@ impl<'a> Crawler<'a> {
         let mut last_token = None;
         for _ in 0..PAGES {
             let answer = self.ask_json(gaps.url.as_str(), body.clone()).await?;
-            let (rows, total) = self.page(gaps, &answer, &mut numbers)?;
+            let (rows, total) = read_page(gaps, &answer, &mut numbers)?;
             let token = find(&answer, &gaps.next).and_then(Value::as_str).filter(|token| !token.is_empty());
             match token {
                 Some(token) if rows > 0 && last_token.as_deref() != Some(token) => {
@@ -171,26 +189,11 @@ impl<'a> Crawler<'a> {
                 _ if numbers.len() as u64 == total => return Ok(Some(numbers)),
                 _ => {
                     let reason = format!("{} rows came, {total} were declared", numbers.len());
-                    return Err(self.drifted(gaps.url.as_str(), reason));
+                    return Err(drifted(gaps.url.as_str(), reason));
                 }
             }
         }
-        Err(self.drifted(gaps.url.as_str(), format!("more than {PAGES} pages for one day")))
-    }
-
-    fn page(&self, gaps: &Gaps, answer: &Value, numbers: &mut BTreeSet<String>) -> Result<(usize, u64), CrawlError> {
-        let drifted = |reason: &str| self.drifted(gaps.url.as_str(), reason.to_owned());
-        let partial = gaps.partial.as_ref().and_then(|path| find(answer, path));
-        if partial.and_then(Value::as_bool) == Some(true) {
-            return Err(drifted("it says itself that it is cut short"));
-        }
-        let rows = find(answer, &gaps.rows).and_then(Value::as_array).ok_or_else(|| drifted("it has no rows"))?;
-        for row in rows {
-            let number = row.get(&gaps.key).and_then(Value::as_str).ok_or_else(|| drifted("a row has no number"))?;
-            numbers.insert(number.to_owned());
-        }
-        let total = find(answer, &gaps.total).and_then(Value::as_u64).ok_or_else(|| drifted("it has no total"))?;
-        Ok((rows.len(), total))
+        Err(drifted(gaps.url.as_str(), format!("more than {PAGES} pages for one day")))
     }
 
     /// One notice by its publication number (`497150-2026`).
@@ -206,27 +209,36 @@ impl<'a> Crawler<'a> {
 
     async fn ask_json(&self, url: &str, body: Value) -> Result<Value, CrawlError> {
         let request = Request { max_bytes: Some(ANSWER_BYTES), ..Request::post(url, body) };
-        let fetched = self.fetcher.fetch(&request, &self.policy).await?;
+        let fetched = self.send(&request).await?;
         match self.meaning(&fetched) {
             Meaning::There => {}
             Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: url.to_owned(), reason }),
             Meaning::Missing | Meaning::Strange => {
-                return Err(self.drifted(url, format!("status {}", fetched.status)));
+                return Err(drifted(url, format!("status {}", fetched.status)));
             }
         }
-        let drifted = |reason: String| self.drifted(url, reason);
+        let drifted = |reason: String| drifted(url, reason);
         let bytes = fetched.body.into_bytes(ANSWER_BYTES).map_err(|error| drifted(error.to_string()))?;
         let bytes = bytes.ok_or_else(|| drifted("it is too large".to_owned()))?;
         serde_json::from_slice(&bytes).map_err(|error| drifted(format!("it is no JSON: {error}")))
     }
 
+    async fn send(&self, request: &Request) -> Result<Fetched, CrawlError> {
+        if let (Some(left), Some(budget)) = (self.left, self.source.access.daily_requests)
+            && self.tally().requests() >= left
+        {
+            return Err(CrawlError::Budget { budget });
+        }
+        Ok(self.fetcher.fetch(request, &self.policy).await?)
+    }
+
     async fn ask(&self, request: &Request) -> Result<Answer, CrawlError> {
-        let fetched = self.fetcher.fetch(request, &self.policy).await?;
+        let fetched = self.send(request).await?;
         match self.meaning(&fetched) {
             Meaning::There => Ok(Answer::There(Box::new(fetched))),
             Meaning::Missing => Ok(Answer::Missing),
             Meaning::Blocked(reason) => Err(CrawlError::Blocked { url: request.url.clone(), reason }),
-            Meaning::Strange => Err(self.drifted(&request.url, format!("status {}", fetched.status))),
+            Meaning::Strange => Err(drifted(&request.url, format!("status {}", fetched.status))),
         }
     }
 
@@ -245,10 +257,26 @@ impl<'a> Crawler<'a> {
             _ => Meaning::Strange,
         }
     }
+}
 
-    fn drifted(&self, url: &str, reason: String) -> CrawlError {
-        CrawlError::Drifted { url: url.to_owned(), reason }
+/// The rows of one page into `numbers`; how many there were and how many are declared in all.
+fn read_page(gaps: &Gaps, answer: &Value, numbers: &mut BTreeSet<String>) -> Result<(usize, u64), CrawlError> {
+    let wrong = |reason: &str| drifted(gaps.url.as_str(), reason.to_owned());
+    let partial = gaps.partial.as_ref().and_then(|path| find(answer, path));
+    if partial.and_then(Value::as_bool) == Some(true) {
+        return Err(wrong("it says itself that it is cut short"));
     }
+    let rows = find(answer, &gaps.rows).and_then(Value::as_array).ok_or_else(|| wrong("it has no rows"))?;
+    for row in rows {
+        let number = row.get(&gaps.key).and_then(Value::as_str).ok_or_else(|| wrong("a row has no number"))?;
+        numbers.insert(number.to_owned());
+    }
+    let total = find(answer, &gaps.total).and_then(Value::as_u64).ok_or_else(|| wrong("it has no total"))?;
+    Ok((rows.len(), total))
+}
+
+fn drifted(url: &str, reason: String) -> CrawlError {
+    CrawlError::Drifted { url: url.to_owned(), reason }
 }
 
 enum Meaning {

@@ -157,7 +157,7 @@ fn open_index(workspace: &Workspace, derived: &Derived) -> Result<IndexWriter, I
     let root = workspace.layout.index();
     let settings = &workspace.config.index;
     let mut index = match IndexWriter::open(&root, &derived.generation()?, settings)? {
-        Opened::Ready(index) if index.applied() <= derived.change_seq()? => index,
+        Opened::Ready(index) if index.applied() <= derived.change_seq()? => *index,
         Opened::Ready(_) => return rebuilding::build_index(workspace, derived, "it is ahead of the store"),
         Opened::Rebuild(reason) => return rebuilding::build_index(workspace, derived, &reason),
     };

@@ -507,7 +507,7 @@ impl Checker<'_> {
             }
         }
         let delay = self.duration("access.delay", &raw.delay);
-        if delay.is_some_and(|delay| !(Duration::from_millis(20)..=Duration::from_secs(3600)).contains(&delay)) {
+        if delay.is_some_and(|delay| !(Duration::from_millis(20)..=Duration::from_hours(1)).contains(&delay)) {
             self.complain("access.delay", "must be between 20ms and 1h between two requests to one host");
         }
         if !(0.0..=1.0).contains(&raw.jitter) {

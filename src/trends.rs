@@ -360,25 +360,23 @@ impl Digest {
 
     /// The same as Markdown.
     pub fn markdown(&self) -> String {
-        let text = self.text();
         let mut out = String::new();
-        for (at, line) in text.lines().enumerate() {
-            if at == 0 {
-                out.push_str("# ");
-                out.push_str(line);
-                out.push('\n');
-            } else if line.starts_with("  ") {
-                let depth = if line.starts_with("    ") { "  " } else { "" };
-                out.push_str(&format!("{depth}- {}\n", line.trim()));
-            } else if line.is_empty() {
-                out.push_str("\n## ");
-                continue;
-            } else if out.ends_with("## ") {
-                out.push_str(line);
-                out.push_str("\n\n");
-            } else {
-                out.push_str(&format!("- {line}\n"));
-            }
+        let mut heading = true;
+        for line in self.text().lines() {
+            let (before, after) = match line {
+                "" => {
+                    heading = true;
+                    continue;
+                }
+                line if out.is_empty() => (format!("# {line}"), "\n"),
+                line if heading && !line.starts_with(' ') && out.contains("\n- ") => (format!("\n## {line}"), "\n"),
+                line if line.starts_with("    ") => (format!("  - {}", line.trim()), ""),
+                line => (format!("- {}", line.trim()), ""),
+            };
+            heading = false;
+            out.push_str(&before);
+            out.push('\n');
+            out.push_str(after);
         }
         out
     }

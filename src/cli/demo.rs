@@ -209,27 +209,21 @@ fn search(
 
 fn next_steps(arguments: &Arguments, folder: &Path, context: &mut Context<'_>) -> anyhow::Result<()> {
     writeln!(context.out, "Where to look next")?;
-    match &arguments.keep {
-        Some(_) => {
-            let data = folder.display();
-            writeln!(context.out, "  tenderwatch --data-dir {data} search \"vehicle armouring\" --facets")?;
-            writeln!(
-                context.out,
-                "  tenderwatch --data-dir {data} show 00500001-{} --explain",
-                context.cli.now().strftime("%Y")
-            )?;
-            writeln!(context.out, "  tenderwatch --data-dir {data} status")?;
-        }
-        None => {
-            writeln!(
-                context.out,
-                "  tenderwatch demo --keep demo-data         keeps these data, to search in them yourself"
-            )?;
-            writeln!(context.out, "  tenderwatch import FILES                  takes in TED packages you have")?;
-            writeln!(context.out, "  TENDERWATCH_CONTACT=you@example.org tenderwatch crawl eu-ted --since 2026-11-16")?;
-        }
-    }
-    Ok(())
+    let lines = if arguments.keep.is_some() {
+        let data = folder.display();
+        [
+            format!("tenderwatch --data-dir {data} search \"vehicle armouring\" --facets"),
+            format!("tenderwatch --data-dir {data} show 500101 --explain"),
+            format!("tenderwatch --data-dir {data} status"),
+        ]
+    } else {
+        [
+            "tenderwatch demo --keep demo-data         keeps these data, to search in them yourself".to_owned(),
+            "tenderwatch import FILES                  takes in TED packages you have".to_owned(),
+            "TENDERWATCH_CONTACT=you@example.org tenderwatch crawl eu-ted --since 2026-11-16".to_owned(),
+        ]
+    };
+    Ok(lines.iter().try_for_each(|line| writeln!(context.out, "  {line}"))?)
 }
 
 async fn serve(plan: Plan, arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {

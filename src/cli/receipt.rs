@@ -32,10 +32,10 @@ pub(super) fn table(receipt: &Receipt, out: &mut dyn Write) -> anyhow::Result<()
         if source.requests > 0 {
             writeln!(
                 out,
-                "  requests  {}, {:.1} MB, {:.1} s waited for politeness",
+                "  requests  {}, {}, {} ms waited for politeness",
                 source.requests,
-                source.bytes as f64 / 1e6,
-                source.waited_ms as f64 / 1e3
+                megabytes(source.bytes),
+                source.waited_ms
             )?;
             for host in &source.politeness.hosts {
                 let gap = host.min_gap_ms.map_or_else(|| "-".to_owned(), |gap| format!("{gap} ms"));
@@ -50,4 +50,9 @@ pub(super) fn table(receipt: &Receipt, out: &mut dyn Write) -> anyhow::Result<()
         }
     }
     Ok(())
+}
+
+/// Bytes as people read them.
+pub(super) fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }

@@ -147,11 +147,11 @@ pub(super) fn ask(workspace: &Workspace, question: &Question, now: jiff::Timesta
     let started = Instant::now();
     workspace.layout.require()?;
     let derived = Derived::open_reader(&workspace.layout.derived())?;
-    let mut sources: Vec<String> = derived.counts()?.by_source.into_keys().collect();
-    sources.extend(workspace.sources.iter().map(|source| source.id.to_string()));
+    let stored = derived.sources()?;
+    let sources = stored.iter().chain(workspace.sources.iter().map(|source| &source.id));
     let known = Known {
         categories: workspace.classifier.categories().iter().map(|category| category.id.as_str()).collect(),
-        sources: sources.iter().map(String::as_str).collect(),
+        sources: sources.map(crate::ids::SourceId::as_str).collect(),
     };
     let filters = Filters::check(&question.filters, &known).map_err(|error| Usage(error.to_string()))?;
     let mut query = Query::parse(&question.query).map_err(|error| Usage(error.to_string()))?;
@@ -179,9 +179,10 @@ pub(super) fn ask(workspace: &Workspace, question: &Question, now: jiff::Timesta
     let page = searcher.search(&query, &filters, (question.offset, question.limit), question.facets, now)?;
     let mut hits = Vec::with_capacity(page.hits.len());
     for (id, score) in page.hits {
-        match derived.notice(&id)? {
-            Some(notice) => hits.push(hit(&notice, &query, score)),
-            None => tracing::warn!("the index knows {id}, the store does not: run `tenderwatch rebuild --index`"),
+        if let Some(notice) = derived.notice(&id)? {
+            hits.push(hit(&notice, &query, &question.filters.categories, score));
+        } else {
+            tracing::warn!("the index knows {id}, the store does not: run `tenderwatch rebuild --index`");
         }
     }
     let expanded = query

@@ -6,6 +6,7 @@ use std::io::Write;
 use clap::Args;
 use serde::Serialize;
 
+use super::receipt::megabytes;
 use super::{Context, Ended, Output};
 use crate::archive;
 use crate::records::{Outcome, Quarantined};
@@ -139,7 +140,7 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
         )?;
     }
     let disk: Vec<String> =
-        report.disk_bytes.iter().map(|(name, bytes)| format!("{name} {:.1} MB", *bytes as f64 / 1e6)).collect();
+        report.disk_bytes.iter().map(|(name, bytes)| format!("{name} {}", megabytes(*bytes))).collect();
     writeln!(out, "  disk       {}", disk.join(", "))?;
     for file in &report.overridden {
         writeln!(out, "  overridden {file}")?;

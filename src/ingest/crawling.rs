@@ -29,6 +29,8 @@ pub struct CrawlOptions {
     pub sample: Option<u64>,
 }
 
+/// Newest receipts that are looked through for the requests of a day.
+const RECEIPTS: usize = 200;
 /// A gap that is looked past before it is taken for the end.
 const LOOK_PAST: u32 = 1;
 
@@ -65,7 +67,7 @@ pub fn crawl(
                 receipt.error = Some(reason.clone());
             }
             Status::Active => {
-                let crawler = Crawler::new(source, &fetcher);
+                let crawler = Crawler::new(source, &fetcher, used_today(&session, source, now)?);
                 let mut intake = Intake::new(&mut session, format_of(workspace, &source.id));
                 let mut run = SourceRun {
                     source,
@@ -107,6 +109,14 @@ pub fn crawl(
     session.finish(receipts, now)
 }
 
+/// Requests that runs of the last 24 hours have sent to a source.
+fn used_today(session: &Session<'_>, source: &Source, now: Timestamp) -> Result<u64, IngestError> {
+    let since = now.saturating_sub(24.hours()).unwrap_or(now);
+    let receipts = session.kept.receipts(RECEIPTS)?;
+    let recent = receipts.iter().filter(|receipt| receipt.started_at > since && receipt.started_at <= now);
+    Ok(recent.flat_map(|receipt| &receipt.sources).filter(|own| own.source == source.id).map(|own| own.requests).sum())
+}
+
 struct SourceRun<'r, 's, 'w, 'f> {
     source: &'r Source,
     options: &'r CrawlOptions,
@@ -133,6 +143,7 @@ impl SourceRun<'_, '_, '_, '_> {
                 self.receipt.outcome = match &error {
                     CrawlError::Blocked { .. } => Outcome::Blocked,
                     CrawlError::Drifted { .. } => Outcome::Drifted,
+                    CrawlError::Budget { .. } => Outcome::Capped,
                     CrawlError::Fetch(_) => Outcome::Failed,
                 };
                 self.receipt.fail(error.to_string());
@@ -158,7 +169,7 @@ impl SourceRun<'_, '_, '_, '_> {
             Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
             None => None,
         };
-        let mut last_day: Option<Date> = None;
+        let mut last_day = self.day_of(issue)?;
         let mut looked_up = None;
         loop {
             if end.is_some_and(|end| issue >= end) {
@@ -173,7 +184,7 @@ impl SourceRun<'_, '_, '_, '_> {
                     let complete = self.package(issue, *package, &mut last_day).await?;
                     moves &= complete;
                     if moves {
-                        self.move_cursor(issue)?;
+                        self.move_cursor(issue, last_day)?;
                     }
                     issue = issue.next();
                 }
@@ -209,6 +220,21 @@ impl SourceRun<'_, '_, '_, '_> {
                 Ok(first.map(|first| (first, true)))
             }
         }
+    }
+
+    fn day_key(&self) -> String {
+        format!("day-of-cursor/{}", self.source.id)
+    }
+
+    /// The day of the issue before this one, where the last run that moved the cursor ended with that. The newest day
+    /// in the store would not do: it may lie beyond a gap.
+    fn day_of(&mut self, next: Issue) -> Result<Option<Date>, IngestError> {
+        let key = self.day_key();
+        let known = self.intake.session().derived.meta(&key)?;
+        Ok(known.and_then(|text| {
+            let (issue, day) = text.split_once(' ')?;
+            (Issue::parse(issue)?.next() == next).then(|| day.parse().ok())?
+        }))
     }
 
     /// What follows an issue that is not there: one past a gap, the new year's first one, or nothing yet.
@@ -357,23 +383,26 @@ impl SourceRun<'_, '_, '_, '_> {
             action: format!("read the answer for {number}"),
             reason: error.to_string(),
         })?;
-        match body {
-            Some(body) => self.intake.push(origin, body, self.receipt)?,
-            None => {
-                self.receipt.count_document(&DocumentOutcome::Failed);
-                self.receipt.fail(format!("{number} is larger than {} MiB (limits.document)", limit >> 20));
-            }
+        if let Some(body) = body {
+            self.intake.push(origin, body, self.receipt)?;
+        } else {
+            self.receipt.count_document(&DocumentOutcome::Failed);
+            self.receipt.fail(format!("{number} is larger than {} MiB (limits.document)", limit >> 20));
         }
         Ok(())
     }
 
     /// The cursor moves last: archive, store and index have everything before it.
-    fn move_cursor(&mut self, issue: Issue) -> Result<(), IngestError> {
+    fn move_cursor(&mut self, issue: Issue, day: Option<Date>) -> Result<(), IngestError> {
         self.intake.finish(self.receipt)?;
         let forward = self.receipt.watermark.to.as_deref().and_then(Issue::parse).is_none_or(|known| known < issue);
         if forward {
             let cursor = Cursor { source: self.source.id.clone(), position: issue.to_string(), as_of: self.now };
             self.intake.session().kept.set_cursor(&cursor)?;
+            if let Some(day) = day {
+                let key = self.day_key();
+                self.intake.session().derived.set_meta(&key, &format!("{issue} {day}"))?;
+            }
             self.receipt.watermark.to = Some(cursor.position);
         }
         Ok(())

@@ -169,8 +169,10 @@ impl Reading {
         };
         match catch_unwind(AssertUnwindSafe(parse)) {
             Ok(Ok((format, parsed))) => {
+                let source = workspace.sources.iter().find(|known| known.id == document.origin.source);
                 let notices = parsed.notices.into_iter().map(|mut notice| {
                     notice.categories = workspace.classifier.classify(&notice);
+                    notice.licence = source.map(|source| source.access.licence.clone());
                     PreparedNotice::new(notice)
                 });
                 Self {

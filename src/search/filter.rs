@@ -135,17 +135,15 @@ impl Filters {
         let mut countries = Vec::new();
         for country in &raw.countries {
             let upper = country.to_ascii_uppercase();
-            match codes::country(&upper) {
-                Some(known) => countries.push(known.iso2.clone()),
-                None => {
-                    let suggestion = match upper.as_str() {
-                        "UK" => "; did you mean GB?".to_owned(),
-                        "EL" => "; did you mean GR?".to_owned(),
-                        _ => "; countries are ISO 3166-1 alpha-2 codes such as FR, GR or GB".to_owned(),
-                    };
-                    return Err(FilterError::Unknown { option: "country", value: country.clone(), suggestion });
-                }
-            }
+            let Some(known) = codes::country(&upper) else {
+                let suggestion = match upper.as_str() {
+                    "UK" => "; did you mean GB?".to_owned(),
+                    "EL" => "; did you mean GR?".to_owned(),
+                    _ => "; countries are ISO 3166-1 alpha-2 codes such as FR, GR or GB".to_owned(),
+                };
+                return Err(FilterError::Unknown { option: "country", value: country.clone(), suggestion });
+            };
+            countries.push(known.iso2.clone());
         }
         let all: Vec<&str> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
         let mut stages = Vec::new();

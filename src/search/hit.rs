@@ -79,8 +79,8 @@ struct Place<'a> {
     text: &'a str,
 }
 
-/// Dresses a notice as a hit.
-pub fn hit(notice: &Notice, query: &Query, score: f32) -> Hit {
+/// Dresses a notice as a hit. `filtered` are the categories that were asked for by filter: their reasons are shown too.
+pub fn hit(notice: &Notice, query: &Query, filtered: &[String], score: f32) -> Hit {
     let places = places(notice);
     let words: Vec<(&Word, bool, Vec<String>)> = query
         .words()
@@ -123,13 +123,18 @@ pub fn hit(notice: &Notice, query: &Query, score: f32) -> Hit {
             }
         }
     }
-    for expansion in &query.expansions {
-        let label = notice.categories.iter().find(|label| label.id == expansion.category && label.score >= 0.5);
-        let evidence = label.and_then(|label| label.evidence.iter().find(|evidence| evidence.points > 0.0));
-        if let Some(evidence) = evidence {
+    let expanded = query
+        .expansions
+        .iter()
+        .map(|expansion| (expansion.category.as_str(), format!("{} (\"{}\")", expansion.category, expansion.term)));
+    let filtered = filtered.iter().map(|category| (category.as_str(), category.clone()));
+    for (category, asked) in expanded.chain(filtered) {
+        let label = notice.categories.iter().find(|label| label.id.as_str() == category && label.score >= 0.5);
+        let evidence = label.into_iter().flat_map(|label| &label.evidence).filter(|evidence| evidence.points > 0.0);
+        for evidence in evidence.take(PLACES_PER_WORD) {
             matched.push(Match {
                 by: "category",
-                query: format!("{} (\"{}\")", expansion.category, expansion.term),
+                query: asked.clone(),
                 field: evidence.field.clone(),
                 lang: evidence.lang.clone(),
                 text: evidence.text.clone(),

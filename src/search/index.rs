@@ -13,7 +13,7 @@ use tantivy::{DocAddress, Index, IndexReader, Order, ReloadPolicy, TantivyError,
 use super::SearchError;
 use super::filter::{Filters, Sort};
 use super::query::Query;
-use super::schema::{Fields, SCHEMA_VERSION, WORDS, days, schema, stem_tokens, words_analyzer};
+use super::schema::{Fields, OWN, SCHEMA_VERSION, WORDS, days, stem_tokens, words_analyzer};
 use crate::analysis::Stems;
 use crate::config::IndexSettings;
 use crate::ids::NoticeId;
@@ -29,8 +29,7 @@ pub struct IndexDocument {
 impl IndexDocument {
     /// Fills every field of the schema from a notice.
     pub fn new(notice: &Notice, stems: &mut Stems) -> Self {
-        let schema = schema();
-        let fields = Fields::of(&schema).expect("our own schema has our fields");
+        let fields = OWN.1;
         let mut document = TantivyDocument::new();
         document.add_text(fields.id, notice.id.as_str());
         for (_, text) in notice.title.iter() {
@@ -100,7 +99,7 @@ fn largest_amount(notice: &Notice) -> Option<f64> {
 /// What opening for writing found.
 pub enum Opened {
     /// The index of this version, and the last change it applied.
-    Ready(IndexWriter),
+    Ready(Box<IndexWriter>),
     /// It must be built anew, for this reason; whatever serves now goes on serving until then.
     Rebuild(String),
 }
@@ -140,7 +139,7 @@ impl IndexWriter {
             Ok((writer, payload, index)) => match (Fields::of(&index.schema()), payload.parse()) {
                 (Some(fields), Ok(applied)) => {
                     sweep(root, &folder);
-                    Ok(Opened::Ready(Self { root: root.to_owned(), folder, fields, writer, applied }))
+                    Ok(Opened::Ready(Box::new(Self { root: root.to_owned(), folder, fields, writer, applied })))
                 }
                 _ => Ok(Opened::Rebuild("its fields or its change number do not read".to_owned())),
             },
@@ -162,13 +161,13 @@ impl IndexWriter {
             std::fs::remove_dir_all(&path).map_err(io("remove", &path))?;
         }
         std::fs::create_dir_all(&path).map_err(io("create", &path))?;
-        let index = Index::create_in_dir(&path, schema()).map_err(engine("create"))?;
+        let index = Index::create_in_dir(&path, OWN.0.clone()).map_err(engine("create"))?;
         index.tokenizers().register(WORDS, words_analyzer());
         let file = path.join(VERSION_FILE);
         std::fs::write(&file, SCHEMA_VERSION.to_string()).map_err(io("write", &file))?;
         let file = path.join(GENERATION_FILE);
         std::fs::write(&file, generation).map_err(io("write", &file))?;
-        let fields = Fields::of(&index.schema()).expect("our own schema has our fields");
+        let fields = OWN.1;
         let writer = Self::writer(&index, settings).map_err(engine("write"))?;
         let mut writer = Self { root: root.to_owned(), folder, fields, writer, applied: 0 };
         writer.commit(0)?;
@@ -408,35 +407,35 @@ impl Searcher {
                 hits.push((NoticeId::from(id), score));
             }
         }
-        let facets = if facets { self.facets(&searcher, &compiled)? } else { BTreeMap::new() };
+        let facets = if facets { count_facets(&searcher, &compiled)? } else { BTreeMap::new() };
         Ok(Page { total, hits, facets })
     }
+}
 
-    fn facets(
-        &self,
-        searcher: &tantivy::Searcher,
-        query: &dyn tantivy::query::Query,
-    ) -> Result<BTreeMap<&'static str, BTreeMap<String, u64>>, TantivyError> {
-        let matching = searcher.search(query, &DocSetCollector)?;
-        let mut facets = BTreeMap::new();
-        for name in ["category", "country", "language", "source", "stage"] {
-            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-            for (segment, reader) in searcher.segment_readers().iter().enumerate() {
-                let Some(column) = reader.fast_fields().str(name)? else { continue };
-                let mut by_ord: BTreeMap<u64, u64> = BTreeMap::new();
-                for address in matching.iter().filter(|address| address.segment_ord as usize == segment) {
-                    for ord in column.term_ords(address.doc_id) {
-                        *by_ord.entry(ord).or_default() += 1;
-                    }
-                }
-                for (ord, count) in by_ord {
-                    let mut value = String::new();
-                    column.ord_to_str(ord, &mut value)?;
-                    *counts.entry(value).or_default() += count;
+/// How many matches carry each value, per field.
+fn count_facets(
+    searcher: &tantivy::Searcher,
+    query: &dyn tantivy::query::Query,
+) -> Result<BTreeMap<&'static str, BTreeMap<String, u64>>, TantivyError> {
+    let matching = searcher.search(query, &DocSetCollector)?;
+    let mut facets = BTreeMap::new();
+    for name in ["category", "country", "language", "source", "stage"] {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for (segment, reader) in searcher.segment_readers().iter().enumerate() {
+            let Some(column) = reader.fast_fields().str(name)? else { continue };
+            let mut by_ord: BTreeMap<u64, u64> = BTreeMap::new();
+            for address in matching.iter().filter(|address| address.segment_ord as usize == segment) {
+                for ord in column.term_ords(address.doc_id) {
+                    *by_ord.entry(ord).or_default() += 1;
                 }
             }
-            facets.insert(name, counts);
+            for (ord, count) in by_ord {
+                let mut value = String::new();
+                column.ord_to_str(ord, &mut value)?;
+                *counts.entry(value).or_default() += count;
+            }
         }
-        Ok(facets)
+        facets.insert(name, counts);
     }
+    Ok(facets)
 }

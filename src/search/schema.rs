@@ -1,5 +1,8 @@
 //! The search fields, declared once; `index/FIELDS.md` is generated from here.
 
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
 use jiff::civil::Date;
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
@@ -69,7 +72,7 @@ pub fn fields_markdown() -> String {
             FieldKind::Exact => "exact value",
             FieldKind::Number | FieldKind::Decimal => "range and order",
         };
-        text.push_str(&format!("| `{}` | {by} | {} |\n", rule.name, rule.what));
+        writeln!(text, "| `{}` | {by} | {} |", rule.name, rule.what).expect("writing to a string cannot fail");
     }
     text
 }
@@ -122,8 +125,14 @@ impl Fields {
     }
 }
 
-/// The schema of this version.
-pub(super) fn schema() -> Schema {
+/// The schema of this version and its handles.
+pub(super) static OWN: LazyLock<(Schema, Fields)> = LazyLock::new(|| {
+    let schema = schema();
+    let fields = Fields::of(&schema).expect("our own schema has our fields");
+    (schema, fields)
+});
+
+fn schema() -> Schema {
     let mut builder = Schema::builder();
     let words = |option| TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(option);
     for rule in FIELDS {

@@ -62,14 +62,15 @@ impl PreparedNotice {
         let json = serde_json::to_vec(&notice).expect("a notice is plain data");
         let stored = zstd::bulk::compress(&json, ZSTD_LEVEL).expect("compressing to memory cannot fail");
         // The content is the notice without what we add to it and without which copy it was read from.
-        let added = (std::mem::take(&mut notice.categories), std::mem::take(&mut notice.issues));
+        let added = (std::mem::take(&mut notice.categories), std::mem::take(&mut notice.issues), notice.licence.take());
         let raw_id = std::mem::replace(&mut notice.raw_id, RawId::from_digest([0; 32]));
         let content = Sha256::digest(serde_json::to_vec(&notice).expect("a notice is plain data")).into();
-        (notice.categories, notice.issues) = added;
+        (notice.categories, notice.issues, notice.licence) = added;
         notice.raw_id = raw_id;
         let mut whole = Sha256::new();
         whole.update(content);
-        whole.update(serde_json::to_vec(&(&notice.categories, &notice.issues)).expect("plain data"));
+        let added = (&notice.categories, &notice.issues, &notice.licence);
+        whole.update(serde_json::to_vec(&added).expect("plain data"));
         let summary = summary(&notice);
         Self { notice, stored, summary, content, whole: whole.finalize().into() }
     }
@@ -378,7 +379,46 @@ impl Derived {
         row.map(|(blob, first_seen)| self.read_notice(id.as_str(), &blob, first_seen)).transpose()
     }
 
-    /// Ids that end in `/<publication id>` or equal the text: what a user may type for a notice.
+    /// The newest publication day of a source, not after `until`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest_day(&self, source: &SourceId, until: Date) -> Result<Option<Date>, StoreError> {
+        let day: Option<String> = self
+            .database
+            .connection
+            .query_row(
+                "SELECT published_on FROM notices WHERE published_on <= ?1 AND source = ?2 ORDER BY published_on DESC LIMIT 1",
+                params![until.to_string(), source.as_str()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(self.database.error("read the newest day"))?;
+        Ok(day.and_then(|day| day.parse().ok()))
+    }
+
+    /// Every source that has documents.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        let error = self.database.error("list the sources");
+        let mut statement =
+            self.database.connection.prepare("SELECT min(source) FROM documents WHERE source > ?1").map_err(&error)?;
+        let mut sources: Vec<SourceId> = Vec::new();
+        loop {
+            // One jump in the primary key per source, however many documents there are.
+            let last = sources.last().map_or("", SourceId::as_str);
+            let next: Option<String> = statement.query_row([last], |row| row.get(0)).map_err(&error)?;
+            match next {
+                Some(next) => sources.push(SourceId::new(next)),
+                None => return Ok(sources),
+            }
+        }
+    }
+
+    /// Ids that a user may mean: the id itself, or a publication number with or without its leading zeros, its source
+    /// and its year.
     ///
     /// # Errors
     /// What SQLite says.
@@ -387,12 +427,31 @@ impl Derived {
         let mut statement = self
             .database
             .connection
-            .prepare(
-                "SELECT id FROM notices WHERE id = ?1 OR substr(id, -length(?1) - 1) = '/' || ?1 ORDER BY id LIMIT 20",
-            )
+            .prepare("SELECT id FROM notices WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 20")
             .map_err(&error)?;
-        let rows = statement.query_map([text], |row| row.get::<_, String>(0)).map_err(&error)?;
-        rows.map(|row| row.map(NoticeId::new)).collect::<Result<_, _>>().map_err(&error)
+        let mut spans = vec![(text.to_owned(), format!("{text}\u{0}"))];
+        let (number, year) = text.split_once('-').unwrap_or((text, ""));
+        let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        for source in self.sources()? {
+            spans.push((format!("{source}/{text}"), format!("{source}/{text}\u{0}")));
+            if !number.is_empty() && is_number(number) && is_number(year) {
+                for padded in [format!("{number:0>6}"), format!("{number:0>8}")] {
+                    let end = if year.len() == 4 { format!("{year}\u{0}") } else { ":".to_owned() };
+                    spans.push((format!("{source}/{padded}-{year}"), format!("{source}/{padded}-{end}")));
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for (from, until) in spans {
+            let rows = statement.query_map([from, until], |row| row.get::<_, String>(0)).map_err(&error)?;
+            for row in rows {
+                let id = NoticeId::new(row.map_err(&error)?);
+                if !found.contains(&id) {
+                    found.push(id);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Publication ids of a source on one day, as stored.
@@ -480,6 +539,17 @@ impl Derived {
             })
             .map_err(&error)?;
         rows.collect::<Result<_, _>>().map_err(&error)
+    }
+
+    /// How many documents are in quarantine.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn quarantine_size(&self) -> Result<u64, StoreError> {
+        self.database
+            .connection
+            .query_row("SELECT count(*) FROM documents WHERE code IS NOT NULL", [], |row| row.get(0))
+            .map_err(self.database.error("count the quarantine"))
     }
 
     /// The numbers of `status`.

@@ -23,7 +23,6 @@ pub fn collect(
     period: Period,
     as_of: Timestamp,
 ) -> Result<DigestInput, StoreError> {
-    let counts = derived.counts()?;
     let receipts = kept.receipts(RECEIPTS)?;
     let mut states = Vec::new();
     for source in sources.iter().filter(|source| source.status == Status::Active) {
@@ -32,17 +31,14 @@ pub fn collect(
             .filter(|receipt| receipt.started_at <= as_of)
             .flat_map(|receipt| &receipt.sources)
             .find(|receipt| receipt.source == source.id && receipt.outcome != Outcome::Skipped);
-        let newest = counts.newest.get(source.id.as_str()).cloned();
-        let covers_period =
-            newest.as_deref().and_then(|day| day.parse().ok()).is_some_and(|newest: jiff::civil::Date| {
-                // Publishers rest at weekends, so a week is covered once its Friday is in.
-                newest.saturating_add(2.days()) >= period.until
-            });
+        let newest = derived.newest_day(&source.id, as_of.to_zoned(source.record.zone.clone()).date())?;
+        // Publishers rest at weekends, so a week is covered once its Friday is in.
+        let covers_period = newest.is_some_and(|newest| newest.saturating_add(2.days()) >= period.until);
         states.push(SourceState {
             source: source.id.clone(),
             last_outcome: last.map_or("never run", |receipt| receipt.outcome.as_str()).to_owned(),
             cursor: kept.cursor(&source.id)?.map(|cursor| cursor.position),
-            newest,
+            newest: newest.map(|day| day.to_string()),
             covers_period,
         });
     }
@@ -57,7 +53,7 @@ pub fn collect(
         period,
         as_of,
         sources: states,
-        quarantined: counts.by_quarantine.values().sum(),
+        quarantined: derived.quarantine_size()?,
         categories,
     })
 }
