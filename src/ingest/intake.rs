@@ -100,9 +100,10 @@ impl<'s, 'w> Intake<'s, 'w> {
         let DocumentOutcome::Quarantined { code, reason } = outcome else { return };
         self.quarantined += 1;
         let name = document.origin.name();
-        match self.quarantined {
-            ..=NAMED => tracing::warn!(code, raw.id = %document.id, "quarantined {name}: {reason}"),
-            _ => tracing::debug!(code, raw.id = %document.id, "quarantined {name}: {reason}"),
+        if self.quarantined <= NAMED {
+            tracing::warn!(code, raw.id = %document.id, "quarantined {name}: {reason}");
+        } else {
+            tracing::debug!(code, raw.id = %document.id, "quarantined {name}: {reason}");
         }
         if self.quarantined == NAMED + 1 {
             tracing::warn!("more documents are quarantined; `tenderwatch status` counts and names them");
