@@ -156,7 +156,7 @@ impl<'w> Session<'w> {
 fn open_index(workspace: &Workspace, derived: &Derived) -> Result<IndexWriter, IngestError> {
     let root = workspace.layout.index();
     let settings = &workspace.config.index;
-    let mut index = match IndexWriter::open(&root, &derived.generation()?, settings)? {
+    let mut index = match IndexWriter::open(&root, &derived.identity()?, settings)? {
         Opened::Ready(index) if index.applied() <= derived.change_seq()? => *index,
         Opened::Ready(_) => return rebuilding::build_index(workspace, derived, "it is ahead of the store"),
         Opened::Rebuild(reason) => return rebuilding::build_index(workspace, derived, &reason),
@@ -201,7 +201,9 @@ pub fn verify(workspace: &Workspace) -> Result<(u64, Vec<String>), IngestError> 
     }
     wrong.extend(search::faults(&layout.index())?);
     let index = search::Searcher::open(&layout.index())?;
-    if index.applied() != derived.change_seq()? {
+    if index.store() != derived.identity()? {
+        wrong.push("the index was built from another store; the next run that writes builds it anew".to_owned());
+    } else if index.applied() != derived.change_seq()? {
         wrong.push("the index is behind the store; the next run that writes catches up".to_owned());
     }
     Ok((documents, wrong))

@@ -162,7 +162,7 @@ impl SourceRun<'_, '_, '_, '_> {
     }
 
     async fn issues(&mut self, cursor: Option<Issue>) -> Result<(), Stop> {
-        let Some((mut issue, mut moves)) = self.start(cursor).await? else { return Ok(()) };
+        let Some(Start { mut issue, mut moves, mut listed }) = self.start(cursor).await? else { return Ok(()) };
         // A sample is for trying out: it never counts as having read anything.
         moves &= self.options.sample.is_none();
         let end = match self.options.until {
@@ -179,6 +179,10 @@ impl SourceRun<'_, '_, '_, '_> {
                 Some(package) => Answer::There(package),
                 None => self.crawler.fetch_issue(issue).await?,
             };
+            if std::mem::take(&mut listed) && matches!(answer, Answer::Missing) {
+                self.receipt.fail(format!("issue {issue} is listed by the search, but its package is not there"));
+                moves = false;
+            }
             match answer {
                 Answer::There(package) => {
                     let complete = self.package(issue, *package, &mut last_day).await?;
@@ -203,21 +207,25 @@ impl SourceRun<'_, '_, '_, '_> {
         }
     }
 
-    /// The first issue of this run, and whether the cursor may move with it.
-    async fn start(&mut self, cursor: Option<Issue>) -> Result<Option<(Issue, bool)>, Stop> {
+    /// Where this run starts.
+    async fn start(&mut self, cursor: Option<Issue>) -> Result<Option<Start>, Stop> {
         match (self.options.since, cursor) {
             (Some(since), cursor) => {
                 let first = self.crawler.discover(since).await?;
                 // A backfill moves the cursor only when nothing stays unread between the two.
-                Ok(first.map(|first| (first, cursor.is_none_or(|cursor| first <= cursor.next()))))
+                Ok(first.map(|issue| Start {
+                    issue,
+                    moves: cursor.is_none_or(|cursor| issue <= cursor.next()),
+                    listed: true,
+                }))
             }
-            (None, Some(cursor)) => Ok(Some((cursor.next(), true))),
+            (None, Some(cursor)) => Ok(Some(Start { issue: cursor.next(), moves: true, listed: false })),
             (None, None) => {
                 let plan = self.crawler.calendar();
                 let today = self.now.to_zoned(plan.zone.clone()).date();
                 let days = i64::try_from(plan.first_run.as_secs() / 86_400).unwrap_or(0);
                 let first = self.crawler.discover(today.saturating_sub(days.days())).await?;
-                Ok(first.map(|first| (first, true)))
+                Ok(first.map(|issue| Start { issue, moves: true, listed: true }))
             }
         }
     }
@@ -407,6 +415,15 @@ impl SourceRun<'_, '_, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// Where a run starts.
+struct Start {
+    issue: Issue,
+    /// Whether the cursor may move with it.
+    moves: bool,
+    /// Whether the publisher's own search says that the issue exists.
+    listed: bool,
 }
 
 /// Why a source's run ends before its end.

@@ -71,7 +71,7 @@ pub(super) fn build_index(workspace: &Workspace, derived: &Derived, why: &str) -
         tracing::info!("building the search index anew: {why}");
     }
     let settings = &workspace.config.index;
-    let mut index = IndexWriter::create(&workspace.layout.index(), &derived.generation()?, settings)?;
+    let mut index = IndexWriter::create(&workspace.layout.index(), &derived.identity()?, settings)?;
     follow_store(&mut index, derived, settings.commit_every)?;
     index.publish()?;
     Ok(index)

@@ -110,15 +110,16 @@ pub struct IndexWriter {
     folder: String,
     fields: Fields,
     writer: tantivy::IndexWriter,
+    store: String,
     applied: u64,
 }
 
 impl IndexWriter {
-    /// Opens what `current` names, if it follows the store of this generation.
+    /// Opens what `current` names, if it follows the store of this identity.
     ///
     /// # Errors
     /// When the disk says no; a damaged index is [`Opened::Rebuild`].
-    pub fn open(root: &Path, generation: &str, settings: &IndexSettings) -> Result<Opened, SearchError> {
+    pub fn open(root: &Path, store: &str, settings: &IndexSettings) -> Result<Opened, SearchError> {
         let Some(folder) = current(root)? else {
             return Ok(Opened::Rebuild("there is no index yet".to_owned()));
         };
@@ -126,20 +127,20 @@ impl IndexWriter {
         if version(&path) != Some(SCHEMA_VERSION) {
             return Ok(Opened::Rebuild(format!("its schema is not version {SCHEMA_VERSION}")));
         }
-        if std::fs::read_to_string(path.join(GENERATION_FILE)).ok().as_deref() != Some(generation) {
-            return Ok(Opened::Rebuild("it follows another store".to_owned()));
-        }
         let opened = open_index(&path).and_then(|index| {
             // Opening a reader opens every file; a writer alone would not miss one.
             index.reader()?;
-            let payload = index.load_metas()?.payload.unwrap_or_default();
-            Ok((Self::writer(&index, settings)?, payload, index))
+            let followed = followed(&index)?;
+            Ok((Self::writer(&index, settings)?, followed, index))
         });
         match opened {
-            Ok((writer, payload, index)) => match (Fields::of(&index.schema()), payload.parse()) {
-                (Some(fields), Ok(applied)) => {
+            Ok((writer, followed, index)) => match (Fields::of(&index.schema()), followed) {
+                (Some(_), Some((_, known))) if known != store => {
+                    Ok(Opened::Rebuild("it was built from another store".to_owned()))
+                }
+                (Some(fields), Some((applied, store))) => {
                     sweep(root, &folder);
-                    Ok(Opened::Ready(Box::new(Self { root: root.to_owned(), folder, fields, writer, applied })))
+                    Ok(Opened::Ready(Box::new(Self { root: root.to_owned(), folder, fields, writer, store, applied })))
                 }
                 _ => Ok(Opened::Rebuild("its fields or its change number do not read".to_owned())),
             },
@@ -151,7 +152,7 @@ impl IndexWriter {
     ///
     /// # Errors
     /// When the disk says no.
-    pub fn create(root: &Path, generation: &str, settings: &IndexSettings) -> Result<Self, SearchError> {
+    pub fn create(root: &Path, store: &str, settings: &IndexSettings) -> Result<Self, SearchError> {
         std::fs::create_dir_all(root).map_err(io("create", root))?;
         let serving = current(root)?;
         let number = serving.as_deref().and_then(|name| name.parse::<u32>().ok()).map_or(1, |number| number + 1);
@@ -165,11 +166,9 @@ impl IndexWriter {
         index.tokenizers().register(WORDS, words_analyzer());
         let file = path.join(VERSION_FILE);
         std::fs::write(&file, SCHEMA_VERSION.to_string()).map_err(io("write", &file))?;
-        let file = path.join(GENERATION_FILE);
-        std::fs::write(&file, generation).map_err(io("write", &file))?;
         let fields = OWN.1;
         let writer = Self::writer(&index, settings).map_err(engine("write"))?;
-        let mut writer = Self { root: root.to_owned(), folder, fields, writer, applied: 0 };
+        let mut writer = Self { root: root.to_owned(), folder, fields, writer, store: store.to_owned(), applied: 0 };
         writer.commit(0)?;
         Ok(writer)
     }
@@ -200,7 +199,7 @@ impl IndexWriter {
     /// What the engine says.
     pub fn commit(&mut self, seq: u64) -> Result<(), SearchError> {
         let mut prepared = self.writer.prepare_commit().map_err(engine("commit"))?;
-        prepared.set_payload(&seq.to_string());
+        prepared.set_payload(&format!("{seq} {}", self.store));
         prepared.commit().map_err(engine("commit"))?;
         self.applied = seq;
         Ok(())
@@ -232,7 +231,6 @@ impl IndexWriter {
 
 const CURRENT_FILE: &str = "current";
 const VERSION_FILE: &str = "schema-version";
-const GENERATION_FILE: &str = "generation";
 
 /// Files of the serving index whose check sums are wrong, in sentences.
 ///
@@ -289,6 +287,13 @@ fn open_index(path: &Path) -> Result<Index, TantivyError> {
     Ok(index)
 }
 
+/// The last change that the index applied, and the identity of the store it comes from.
+fn followed(index: &Index) -> Result<Option<(u64, String)>, TantivyError> {
+    let payload = index.load_metas()?.payload.unwrap_or_default();
+    let (seq, store) = payload.split_once(' ').unwrap_or((&payload, ""));
+    Ok(seq.parse().ok().map(|seq| (seq, store.to_owned())))
+}
+
 fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> SearchError {
     let path = path.to_owned();
     move |source| SearchError::Io { action, path, source }
@@ -304,6 +309,7 @@ pub struct Searcher {
     fields: Fields,
     reader: IndexReader,
     applied: u64,
+    store: String,
     current: bool,
 }
 
@@ -329,16 +335,21 @@ impl Searcher {
         let damaged = |reason: String| SearchError::Damaged { path: path.clone(), reason };
         let index = guarded(|| open_index(&path)).map_err(damaged)?;
         let fields = Fields::of(&index.schema()).ok_or_else(|| damaged("fields are missing".to_owned()))?;
-        let applied = index.load_metas().ok().and_then(|metas| metas.payload?.parse().ok()).unwrap_or(0);
+        let (applied, store) = followed(&index).ok().flatten().unwrap_or_default();
         let reader =
             guarded(|| index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()).map_err(damaged)?;
         let current = version(&path) == Some(SCHEMA_VERSION);
-        Ok(Self { path, fields, reader, applied, current })
+        Ok(Self { path, fields, reader, applied, store, current })
     }
 
     /// The last change of the store that this index knows.
     pub fn applied(&self) -> u64 {
         self.applied
+    }
+
+    /// The identity of the store that this index was built from.
+    pub fn store(&self) -> &str {
+        &self.store
     }
 
     /// Whether the index has this program's schema version.

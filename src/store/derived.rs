@@ -42,7 +42,6 @@ const SCHEMA: Schema = Schema {
 };
 
 const ZSTD_LEVEL: i32 = 3;
-const GENERATION: &str = "generation";
 /// The score from which a category is a label.
 const LABEL: f64 = 0.5;
 
@@ -207,21 +206,22 @@ impl Derived {
     /// # Errors
     /// When it is damaged or newer than the program.
     pub fn open_writer(path: &Path) -> Result<Self, StoreError> {
-        let mut derived = Self { database: Database::open_writer(path, &SCHEMA)? };
-        if derived.meta(GENERATION)?.is_none() {
-            let name = format!("{:x}-{:x}", Timestamp::now().as_nanosecond(), std::process::id());
-            derived.set_meta(GENERATION, &name)?;
-        }
+        let derived = Self { database: Database::open_writer(path, &SCHEMA)? };
+        let identity = format!("{:016x}", fastrand::u64(..));
+        derived
+            .database
+            .connection
+            .execute("INSERT INTO meta (key, value) VALUES ('identity', ?1) ON CONFLICT DO NOTHING", [identity])
+            .map_err(derived.database.error("name the store"))?;
         Ok(derived)
     }
 
-    /// The name of this change sequence. A store that is made anew counts from 1 again, so an index that followed
-    /// another one must not go by the numbers.
+    /// What tells this store from any other that was ever made: equal change numbers of two stores mean nothing.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn generation(&self) -> Result<String, StoreError> {
-        Ok(self.meta(GENERATION)?.unwrap_or_default())
+    pub fn identity(&self) -> Result<String, StoreError> {
+        Ok(self.meta("identity")?.unwrap_or_default())
     }
 
     /// Writes everything into the file itself, so that it can be moved.

@@ -1,0 +1,193 @@
+//! How fast packages become searchable notices (archive, parse, classify, store, index), against bare indexing of the
+//! same text.
+//!
+//! `cargo bench --bench import`. The bare indexer gets title, description, lots and buyers of the same notices, with its
+//! own tokenizer, one writer thread and the same memory. Both are measured in turn and each number is the best of
+//! several rounds, so that a busy machine slows both. The import must reach 0.4 of the bare indexer.
+#![expect(clippy::print_stdout, reason = "a bench prints its result")]
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tantivy::schema::{Schema, TEXT, TantivyDocument};
+use tenderwatch::analysis::Stems;
+use tenderwatch::archive::Prepared;
+use tenderwatch::config::{Config, Limits, Overrides};
+use tenderwatch::formats::{self, eforms};
+use tenderwatch::ids::RunId;
+use tenderwatch::ingest::{self, DocumentEntry, ImportOptions, Workspace};
+use tenderwatch::notice::Notice;
+use tenderwatch::publisher::Plan;
+use tenderwatch::raw::{Origin, RawDocument};
+use tenderwatch::search::IndexDocument;
+use tenderwatch::store::{Derived, PreparedNotice};
+
+const ROUNDS: usize = 3;
+const AIM: f64 = 0.4;
+const NOTICES: usize = 6_000;
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let last_day = jiff::civil::date(2026, 11, 20);
+    let plan = Plan { notices: NOTICES, seed: 6, weeks: 1, last_day, languages: Vec::new(), planted: Vec::new() };
+    let packages = plan.gazette().write_packages(folder.path()).expect("written");
+    let generated = measure("generated", &packages);
+    let root = std::env::var_os("TENDERWATCH_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
+    let real = root.join("ted/eforms.tar.gz");
+    if real.is_file() {
+        measure("real", &[real]);
+    } else {
+        println!("real notices not measured: {} is not there", real.display());
+    }
+    assert!(generated >= AIM, "the import has become too slow: {generated:.3} of bare indexing, aim {AIM}");
+}
+
+fn measure(what: &str, packages: &[PathBuf]) -> f64 {
+    let mut import = Duration::MAX;
+    let mut bare = Duration::MAX;
+    let mut count = 0;
+    for _ in 0..ROUNDS {
+        let (took, notices) = full_import(packages);
+        import = import.min(took);
+        count = notices.len();
+        let texts: Vec<[String; 4]> = notices.iter().map(texts).collect();
+        bare = bare.min(bare_index(&texts));
+    }
+    let rate = |time: Duration| f64::from(u32::try_from(count).unwrap_or(0)) / time.as_secs_f64();
+    let share = bare.as_secs_f64() / import.as_secs_f64();
+    println!("{count} {what} notices, best of {ROUNDS}");
+    println!("bare indexing       {:8.0} notices/s", rate(bare));
+    println!("import, end to end  {:8.0} notices/s", rate(import));
+    println!("share {share:.3} (aim {AIM})");
+    stages(packages);
+    share
+}
+
+fn workspace(data: &Path) -> Workspace {
+    let overrides = Overrides { data: Some(data.to_owned()), ..Overrides::default() };
+    Workspace::load(Config::load(None, &overrides).expect("valid defaults")).ok().expect("valid definitions")
+}
+
+/// Imports into a fresh directory; what came out is read back from the store.
+fn full_import(packages: &[PathBuf]) -> (Duration, Vec<Notice>) {
+    let data = tempfile::tempdir().expect("a folder");
+    let workspace = workspace(data.path());
+    let paths = packages.iter().map(|path| path.display().to_string()).collect();
+    let options = ImportOptions { source: None, format: None, paths };
+    let now = "2026-11-22T12:00:00Z".parse().expect("a time");
+    let start = Instant::now();
+    let receipt = ingest::import(&workspace, &options, "bench", now, &mut |_, _| {}).expect("imports");
+    let took = start.elapsed();
+    assert!(receipt.is_complete(), "everything is read");
+    let derived = Derived::open_reader(&workspace.layout.derived()).expect("opens");
+    let changes = derived.changes_since(0, usize::from(u16::MAX)).expect("reads");
+    (took, changes.into_iter().map(|(_, notice)| notice).collect())
+}
+
+fn texts(notice: &Notice) -> [String; 4] {
+    let join = |texts: Vec<&str>| texts.join("\n");
+    let lots = notice.lots.iter().flat_map(|lot| lot.title.iter().chain(lot.description.iter()));
+    let names = notice
+        .buyers
+        .iter()
+        .flat_map(|buyer| buyer.name.as_deref().into_iter().chain(buyer.names.iter().map(|(_, name)| name)));
+    [
+        join(notice.title.iter().map(|(_, text)| text).collect()),
+        join(notice.description.iter().map(|(_, text)| text).collect()),
+        join(lots.map(|(_, text)| text).collect()),
+        join(names.collect()),
+    ]
+}
+
+fn bare_index(texts: &[[String; 4]]) -> Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let memory = Config::load(None, &Overrides::default()).expect("valid defaults").index.memory;
+    let mut schema = Schema::builder();
+    let fields = ["title", "description", "lots", "buyer"].map(|name| schema.add_text_field(name, TEXT));
+    let start = Instant::now();
+    let index = tantivy::Index::create_in_dir(folder.path(), schema.build()).expect("created");
+    let mut writer = index.writer_with_num_threads(1, usize::try_from(memory).expect("few")).expect("a writer");
+    for text in texts {
+        let mut document = TantivyDocument::new();
+        for (field, text) in fields.iter().zip(text) {
+            document.add_text(*field, text);
+        }
+        writer.add_document(document).expect("added");
+    }
+    writer.commit().expect("committed");
+    writer.wait_merging_threads().expect("merged");
+    start.elapsed()
+}
+
+/// Where the time goes: every stage by itself, on one core.
+fn stages(packages: &[PathBuf]) {
+    let data = tempfile::tempdir().expect("a folder");
+    let workspace = workspace(data.path());
+    let mut documents = Vec::new();
+    let unpack = timed(|| {
+        for path in packages {
+            documents.extend(documents_of(path, &workspace.config.limits));
+        }
+    });
+    let count = documents.len();
+    let prepare = timed(|| documents.iter().for_each(|document| drop(black_box(Prepared::new(document)))));
+    let mut notices = Vec::new();
+    let parse = timed(|| {
+        let read = |document| formats::parse(document, Some(&eforms::FORMAT)).expect("readable").notices;
+        notices = documents.iter().flat_map(read).collect();
+    });
+    let classify = timed(|| {
+        for notice in &mut notices {
+            notice.categories = workspace.classifier.classify(notice);
+        }
+    });
+    let mut stems = Stems::default();
+    let index = timed(|| notices.iter().for_each(|notice| drop(black_box(IndexDocument::new(notice, &mut stems)))));
+    let store = timed(|| notices.drain(..).for_each(|notice| drop(black_box(PreparedNotice::new(notice)))));
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(u32::try_from(count).unwrap_or(1));
+    println!("µs per notice on one core, stage by stage:");
+    println!(
+        "  unpack {:.0}, compress {:.0}, parse {:.0}, classify {:.0}, serialise {:.0}, stem {:.0}\n",
+        each(unpack),
+        each(prepare),
+        each(parse),
+        each(classify),
+        each(store),
+        each(index)
+    );
+}
+
+fn timed(run: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    run();
+    start.elapsed()
+}
+
+fn documents_of(path: &Path, limits: &Limits) -> Vec<RawDocument> {
+    let mut documents = Vec::new();
+    let mut take = |_: &str, entry: DocumentEntry| {
+        if let DocumentEntry::Document { path, body } = entry {
+            documents.push(document(path, body));
+        }
+        std::ops::ControlFlow::Continue(())
+    };
+    ingest::read_documents(&path.display().to_string(), limits, &mut take).expect("reads");
+    documents
+}
+
+fn document(member: Vec<String>, body: Bytes) -> RawDocument {
+    let origin = Origin {
+        source: "eu-ted".into(),
+        url: "file:bench".into(),
+        fetched_at: jiff::Timestamp::UNIX_EPOCH,
+        run: RunId::new("bench"),
+        status: None,
+        headers: Vec::new(),
+        member,
+        container: None,
+    };
+    RawDocument::new(origin, body)
+}

@@ -1,0 +1,24 @@
+//! Proofs that take minutes, one at a time: `cargo test --test long -- kills [KILLS] [SEED]` or `-- memory [MB]`.
+#![expect(clippy::print_stdout, reason = "a proof prints its figures")]
+
+mod kill;
+mod memory;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().unwrap_or_default();
+    let mut number = |default: u64| {
+        arguments.next().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{text} is no number")))
+    };
+    match what.as_str() {
+        "kills" => {
+            let kills = usize::try_from(number(50)).expect("a number of kills");
+            let wanted = kill::Wanted { random: kills, aimed: kills / 2, seed: number(2026), notices: 1500 };
+            let figures = kill::prove(&wanted, |line| println!("{line}"));
+            println!("{}", figures.line());
+            figures.assert_clean();
+        }
+        "memory" => memory::prove(number(200)),
+        _ => println!("nothing proved: say `kills [KILLS] [SEED]` or `memory [MB]`"),
+    }
+}
