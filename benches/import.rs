@@ -68,7 +68,8 @@ fn measure(what: &str, packages: &[PathBuf]) -> f64 {
 
 fn workspace(data: &Path) -> Workspace {
     let overrides = Overrides { data: Some(data.to_owned()), ..Overrides::default() };
-    Workspace::load(Config::load(None, &overrides).expect("valid defaults")).ok().expect("valid definitions")
+    Workspace::load(Config::load(None, &overrides).expect("valid defaults"))
+        .unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 /// Imports into a fresh directory; what came out is read back from the store.
@@ -174,7 +175,8 @@ fn documents_of(path: &Path, limits: &Limits) -> Vec<RawDocument> {
         }
         std::ops::ControlFlow::Continue(())
     };
-    ingest::read_documents(&path.display().to_string(), limits, &mut take).expect("reads");
+    let walked = ingest::read_documents(&path.display().to_string(), limits, &mut take).expect("reads");
+    assert!(walked.is_continue(), "nothing stops the walk");
     documents
 }
 

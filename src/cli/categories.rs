@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::show::reasons;
 use super::{Context, Ended, Invalid, Output, Usage};
 use crate::classify::Classifier;
 use crate::definitions::Definitions;
@@ -81,15 +82,7 @@ fn explain(labels: &[Classification], out: &mut dyn Write) -> anyhow::Result<()>
     for label in labels {
         let kind = if label.score >= 0.5 { "" } else { " (candidate)" };
         writeln!(out, "{} {:.3}{kind}", label.id, label.score)?;
-        writeln!(out, "  {:>7.3}  to start with", label.bias)?;
-        for reason in &label.evidence {
-            let lang = reason.lang.as_ref().map_or_else(String::new, |lang| format!(" ({lang})"));
-            writeln!(
-                out,
-                "  {:>+7.3}  \"{}\" in {}{lang}, rule {}",
-                reason.points, reason.text, reason.field, reason.rule
-            )?;
-        }
+        reasons(label, "  ", out)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Context, Ended, Invalid, Output, Usage};
 use crate::definitions::Definitions;
-use crate::source::{self, Source, Status};
+use crate::source::{self, Source};
 
 /// List, show and check the sources.
 #[derive(Debug, Args)]
@@ -70,23 +70,18 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
 }
 
 fn list(sources: &[Source], context: &mut Context<'_>) -> anyhow::Result<()> {
-    let status = |source: &Source| match &source.status {
-        Status::Active => "active".to_owned(),
-        Status::Paused(reason) => format!("paused: {reason}"),
-        Status::Refused(reason) => format!("refused: {reason}"),
-    };
     if context.is_json() {
         let rows: Vec<_> = sources
             .iter()
             .map(|source| {
                 json!({"id": source.id, "name": source.name, "country": source.country, "languages": source.languages,
-                       "status": status(source), "licence": source.access.licence, "overrides": source.overrides})
+                       "status": source.status.to_string(), "licence": source.access.licence, "overrides": source.overrides})
             })
             .collect();
         return context.json(&rows);
     }
     for source in sources {
-        writeln!(context.out, "{:<16} {}  {} ({})", source.id.as_str(), source.country, source.name, status(source))?;
+        writeln!(context.out, "{:<16} {}  {} ({})", source.id.as_str(), source.country, source.name, source.status)?;
     }
     Ok(())
 }
