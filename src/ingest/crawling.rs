@@ -169,9 +169,7 @@ impl SourceRun<'_, '_, '_, '_> {
             Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
             None => None,
         };
-        let today = self.now.to_zoned(self.crawler.calendar().zone.clone()).date();
-        let mut last_day =
-            self.intake.session().derived.newest_day(&self.source.id, today).map_err(IngestError::from)?;
+        let mut last_day = self.day_of(issue)?;
         let mut looked_up = None;
         loop {
             if end.is_some_and(|end| issue >= end) {
@@ -190,7 +188,7 @@ impl SourceRun<'_, '_, '_, '_> {
                     let complete = self.package(issue, *package, &mut last_day).await?;
                     moves &= complete;
                     if moves {
-                        self.move_cursor(issue)?;
+                        self.move_cursor(issue, last_day)?;
                     }
                     issue = issue.next();
                 }
@@ -230,6 +228,21 @@ impl SourceRun<'_, '_, '_, '_> {
                 Ok(first.map(|issue| Start { issue, moves: true, listed: true }))
             }
         }
+    }
+
+    fn day_key(&self) -> String {
+        format!("day-of-cursor/{}", self.source.id)
+    }
+
+    /// The day of the issue before this one, where the last run that moved the cursor ended with that. The newest day
+    /// in the store would not do: it may lie beyond a gap.
+    fn day_of(&mut self, next: Issue) -> Result<Option<Date>, IngestError> {
+        let key = self.day_key();
+        let known = self.intake.session().derived.meta(&key)?;
+        Ok(known.and_then(|text| {
+            let (issue, day) = text.split_once(' ')?;
+            (Issue::parse(issue)?.next() == next).then(|| day.parse().ok())?
+        }))
     }
 
     /// What follows an issue that is not there: one past a gap, the new year's first one, or nothing yet.
@@ -388,12 +401,16 @@ impl SourceRun<'_, '_, '_, '_> {
     }
 
     /// The cursor moves last: archive, store and index have everything before it.
-    fn move_cursor(&mut self, issue: Issue) -> Result<(), IngestError> {
+    fn move_cursor(&mut self, issue: Issue, day: Option<Date>) -> Result<(), IngestError> {
         self.intake.finish(self.receipt)?;
         let forward = self.receipt.watermark.to.as_deref().and_then(Issue::parse).is_none_or(|known| known < issue);
         if forward {
             let cursor = Cursor { source: self.source.id.clone(), position: issue.to_string(), as_of: self.now };
             self.intake.session().kept.set_cursor(&cursor)?;
+            if let Some(day) = day {
+                let key = self.day_key();
+                self.intake.session().derived.set_meta(&key, &format!("{issue} {day}"))?;
+            }
             self.receipt.watermark.to = Some(cursor.position);
         }
         Ok(())

@@ -155,7 +155,6 @@ pub fn seen(folder: &Path) -> Value {
     json!({
         "all": search(&["--facets"]),
         "drone": search(&["drone"]),
-        "title": search(&["title:system*"]),
         "counts": counts,
     })
 }
@@ -589,7 +588,7 @@ fn what_is_far_too_large_is_refused_fast_and_with_little_memory() {
     let at = folder.path();
     let before = seen(at);
     fs::File::create(at.join("huge.xml")).and_then(|file| file.set_len(1 << 30)).expect("a sparse file");
-    let zeros = vec![0; 300 << 20];
+    let zeros = vec![0; 150 << 20];
     fs::write(at.join("bomb.gz"), gz(&zeros)).expect("written");
     fs::write(at.join("bomb.tar.gz"), gz(&tar(&[("in/huge.xml", &zeros), ("in/small.xml", b"<a/>")])))
         .expect("written");
@@ -825,11 +824,11 @@ fn a_full_disk_ends_the_run_and_the_next_one_completes_it() {
         assert_eq!(seen(at), wanted, "after {kilobytes} KiB");
         run(at, &["verify"]).code(0);
     };
-    for kilobytes in [0, 4, 24, 60, 150, 300] {
+    for kilobytes in [0, 24, 200] {
         check(packages_only().path(), kilobytes);
     }
     // the archive is there already, so the store fails; then both, so the index does
-    for kilobytes in [1, 40, 100, 200] {
+    for kilobytes in [1, 60, 150] {
         let folder = filled();
         for file in ["store.db", "store.db-wal", "store.db-shm"] {
             fs::remove_file(folder.path().join("data").join(file)).ok();
@@ -894,8 +893,14 @@ fn a_damaged_index_is_said_and_heals() {
         }),
         ("an older schema", |at| fs::write(index_folder(at).join("schema-version"), "0").expect("written")),
     ];
-    for (what, damage) in damages {
-        for heal in [["import", "packages"].as_slice(), &["rebuild", "--index"]] {
+    for (nth, (what, damage)) in damages.into_iter().enumerate() {
+        let heals = [["import", "packages"].as_slice(), &["rebuild", "--index"]];
+        // what an import finds out by opening the index is tried with both
+        for heal in heals
+            .into_iter()
+            .skip(if what == "files gone" { 0 } else { nth % 2 })
+            .take(if what == "files gone" { 2 } else { 1 })
+        {
             let folder = filled();
             let at = folder.path();
             damage(at);
