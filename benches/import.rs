@@ -251,7 +251,8 @@ fn documents_of(path: &Path, limits: &Limits) -> Vec<RawDocument> {
         }
         std::ops::ControlFlow::Continue(())
     };
-    ingest::read_documents(&path.display().to_string(), limits, &mut take).expect("reads");
+    let walked = ingest::read_documents(&path.display().to_string(), limits, &mut take).expect("reads");
+    assert!(walked.is_continue(), "nothing stops the walk");
     documents
 }
 

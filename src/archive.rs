@@ -59,7 +59,7 @@ pub enum ArchiveError {
         source: std::io::Error,
     },
     /// Stored bytes are not what was written.
-    #[error("the archive is damaged at {path}:{offset}: {reason}", path = path.display())]
+    #[error("the archive is damaged at {path}:{offset}: {reason}; bring the file back from a backup", path = path.display())]
     Damaged {
         /// The pack.
         path: PathBuf,
@@ -107,24 +107,39 @@ pub struct Archive {
     path: PathBuf,
     file: BufWriter<File>,
     end: Position,
+    /// A write failed: what is in the file after `end` is not known, so nothing may follow it.
+    failed: bool,
 }
 
 impl Archive {
     /// Opens the log for appending; cuts off a torn tail.
     ///
+    /// `stored` is how far the store has applied the log. What lies before it was whole once, so damage there is
+    /// never taken for a torn tail, nor is damage that whole records follow.
+    ///
     /// # Errors
-    /// When the folder cannot be made or read, or a pack is not one of ours.
-    pub fn open(folder: &Path) -> Result<Self, ArchiveError> {
+    /// When the folder cannot be made or read, or a pack is damaged; then nothing is cut.
+    pub fn open(folder: &Path, stored: Position) -> Result<Self, ArchiveError> {
         std::fs::create_dir_all(folder).map_err(io("create", folder))?;
+        let missing = || {
+            let path = pack_path(folder, stored.pack);
+            damaged(&path, 0, "it is not there, though the store knows documents of it")
+        };
         match packs(folder)?.last() {
+            None if stored.pack > 0 => Err(missing()),
             None => Self::create(folder, 1),
+            Some(number) if *number < stored.pack => Err(missing()),
             Some(number) => {
                 let path = pack_path(folder, *number);
                 let length = path.metadata().map_err(io("read", &path))?.len();
-                if length < PACK_MAGIC.len() as u64 {
+                let begun = Position { pack: *number, offset: PACK_MAGIC.len() as u64 };
+                if length < begun.offset && stored <= begun {
                     return Self::create(folder, *number);
                 }
-                let end = whole_records_end(&path, *number)?;
+                let (end, why) = whole_records_end(&path, *number)?;
+                if stored > (Position { pack: *number, offset: end }) || (end < length && record_follows(&path, end)?) {
+                    return Err(damaged(&path, end, why));
+                }
                 let file = OpenOptions::new().write(true).open(&path).map_err(io("open", &path))?;
                 if end < length {
                     tracing::warn!(
@@ -137,7 +152,13 @@ impl Archive {
                 }
                 let mut file = BufWriter::with_capacity(1 << 20, file);
                 file.seek(SeekFrom::Start(end)).map_err(io("seek in", &path))?;
-                Ok(Self { folder: folder.to_owned(), path, file, end: Position { pack: *number, offset: end } })
+                Ok(Self {
+                    folder: folder.to_owned(),
+                    path,
+                    file,
+                    end: Position { pack: *number, offset: end },
+                    failed: false,
+                })
             }
         }
     }
@@ -148,7 +169,7 @@ impl Archive {
         file.write_all(PACK_MAGIC).and_then(|()| file.sync_all()).map_err(io("write", &path))?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))?;
         let end = Position { pack: number, offset: PACK_MAGIC.len() as u64 };
-        Ok(Self { folder: folder.to_owned(), path, file: BufWriter::with_capacity(1 << 20, file), end })
+        Ok(Self { folder: folder.to_owned(), path, file: BufWriter::with_capacity(1 << 20, file), end, failed: false })
     }
 
     /// The place after the last record.
@@ -173,11 +194,25 @@ impl Archive {
         for part in [&header[..], &document.meta, &document.stored] {
             crc.update(part);
             length += part.len() as u64;
-            self.file.write_all(part).map_err(io("write", &self.path))?;
+            self.write(part)?;
         }
-        self.file.write_all(&crc.sum().to_le_bytes()).map_err(io("write", &self.path))?;
+        self.write(&crc.sum().to_le_bytes())?;
         self.end.offset += length + CRC;
         Ok(at)
+    }
+
+    fn write(&mut self, part: &[u8]) -> Result<(), ArchiveError> {
+        self.refuse_after_failure()?;
+        self.file.write_all(part).map_err(|error| {
+            self.failed = true;
+            io("write", &self.path)(error)
+        })
+    }
+
+    /// After half a record anything more would be unreadable; the next opening cuts it off.
+    fn refuse_after_failure(&self) -> Result<(), ArchiveError> {
+        let error = || std::io::Error::other("an earlier write to it failed");
+        if self.failed { Err(io("write", &self.path)(error())) } else { Ok(()) }
     }
 
     /// Makes everything appended so far survive a power cut.
@@ -185,8 +220,11 @@ impl Archive {
     /// # Errors
     /// When the disk refuses.
     pub fn sync(&mut self) -> Result<(), ArchiveError> {
-        self.file.flush().map_err(io("write", &self.path))?;
-        self.file.get_ref().sync_data().map_err(io("sync", &self.path))
+        self.refuse_after_failure()?;
+        let outcome = self.file.flush().map_err(io("write", &self.path));
+        let outcome = outcome.and_then(|()| self.file.get_ref().sync_data().map_err(io("sync", &self.path)));
+        self.failed = outcome.is_err();
+        outcome
     }
 }
 
@@ -272,6 +310,18 @@ impl Replay {
     }
 }
 
+impl Replay {
+    /// Half a record ends the log only where nothing whole follows it: else its sizes are damaged.
+    fn is_torn_tail(&self, path: &Path, at: Position) -> Result<(), ArchiveError> {
+        let length = path.metadata().map_err(io("read", path))?.len();
+        if at.offset >= length || (self.packs.is_empty() && !record_follows(path, at.offset)?) {
+            return Ok(());
+        }
+        // A writer may have gone on meanwhile; then the record is whole by now.
+        read(&self.folder, at).map(|_| ())
+    }
+}
+
 impl Iterator for Replay {
     type Item = Result<(RawDocument, Position, Position), ArchiveError>;
 
@@ -291,7 +341,14 @@ impl Iterator for Replay {
                     at.offset += length;
                     return Some(Ok((document, start, *at)));
                 }
-                Ok(None) => self.current = None,
+                Ok(None) => {
+                    let (path, at) = (path.clone(), *at);
+                    self.current = None;
+                    if let Err(error) = self.is_torn_tail(&path, at) {
+                        self.packs.clear();
+                        return Some(Err(error));
+                    }
+                }
                 Err(error) => {
                     self.current = None;
                     self.packs.clear();
@@ -344,8 +401,8 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<bool> {
     }
 }
 
-/// Where the last whole record of a pack ends. Everything before it has been checked by its CRC.
-fn whole_records_end(path: &Path, number: u32) -> Result<u64, ArchiveError> {
+/// Where the last whole record of a pack ends, and why it is the last. Everything before it has been checked by its CRC.
+fn whole_records_end(path: &Path, number: u32) -> Result<(u64, &'static str), ArchiveError> {
     let file = File::open(path).map_err(io("open", path))?;
     let length = file.metadata().map_err(io("read", path))?.len();
     let mut reader = BufReader::with_capacity(1 << 20, file);
@@ -354,37 +411,55 @@ fn whole_records_end(path: &Path, number: u32) -> Result<u64, ArchiveError> {
         return Err(damaged(path, 0, &format!("pack {number} does not begin like a pack")));
     }
     let mut at = magic.len() as u64;
-    let mut chunk = vec![0; 1 << 16];
     loop {
-        let mut header = [0; HEADER];
-        if !fill(&mut reader, &mut header).map_err(io("read", path))? {
-            return Ok(at);
+        match check_record(&mut reader, length - at).map_err(io("read", path))? {
+            Ok(record) => at += record,
+            Err(why) => return Ok((at, why)),
         }
-        let head = RecordHead::parse(&header).filter(|head| head.stored_len <= length - at);
-        let Some(head) = head else { return Ok(at) };
-        let mut crc = Crc::new();
-        crc.update(&header);
-        let mut left = head.meta_len as u64 + head.stored_len;
-        while left > 0 {
-            let part = usize::try_from(left.min(chunk.len() as u64)).expect("at most the chunk's size");
-            if !fill(&mut reader, &mut chunk[..part]).map_err(io("read", path))? {
-                return Ok(at);
-            }
-            crc.update(&chunk[..part]);
-            left -= part as u64;
-        }
-        let mut sum = [0; 4];
-        if !fill(&mut reader, &mut sum).map_err(io("read", path))? {
-            return Ok(at);
-        }
-        if crc.sum().to_le_bytes() != sum {
-            if at + head.length() == length {
-                return Ok(at);
-            }
-            return Err(damaged(path, at, "the record's check sum is wrong, and whole records follow it"));
-        }
-        at += head.length();
     }
+}
+
+/// Length of the record that starts here and is whole, or what is wrong with it.
+fn check_record(reader: &mut impl Read, left: u64) -> std::io::Result<Result<u64, &'static str>> {
+    const CUT: &str = "the record ends in the middle";
+    let mut header = [0; HEADER];
+    if !fill(reader, &mut header)? {
+        return Ok(Err(CUT));
+    }
+    let Some(head) = RecordHead::parse(&header) else { return Ok(Err("no record starts here")) };
+    if head.stored_len > left {
+        return Ok(Err(CUT));
+    }
+    let mut crc = Crc::new();
+    crc.update(&header);
+    let mut chunk = vec![0; 1 << 16];
+    let mut missing = head.meta_len as u64 + head.stored_len;
+    while missing > 0 {
+        let part = usize::try_from(missing.min(chunk.len() as u64)).expect("at most the chunk's size");
+        if !fill(reader, &mut chunk[..part])? {
+            return Ok(Err(CUT));
+        }
+        crc.update(&chunk[..part]);
+        missing -= part as u64;
+    }
+    let mut sum = [0; 4];
+    if !fill(reader, &mut sum)? {
+        return Ok(Err(CUT));
+    }
+    Ok(if crc.sum().to_le_bytes() == sum { Ok(head.length()) } else { Err("the record's check sum is wrong") })
+}
+
+/// Whether a whole record starts anywhere after this place: then what is here is damage, not a torn tail.
+fn record_follows(path: &Path, at: u64) -> Result<bool, ArchiveError> {
+    let mut file = File::open(path).map_err(io("open", path))?;
+    file.seek(SeekFrom::Start(at + 1)).map_err(io("seek in", path))?;
+    let mut rest = Vec::new();
+    file.read_to_end(&mut rest).map_err(io("read", path))?;
+    let whole = |start: usize| {
+        let record = &rest[start..];
+        matches!(check_record(&mut &record[..], record.len() as u64), Ok(Ok(_)))
+    };
+    Ok(memchr::memmem::find_iter(&rest, RECORD_MAGIC).any(whole))
 }
 
 /// Checks every record of every pack; returns how many there are and their bytes on disk.
@@ -480,7 +555,7 @@ mod tests {
     }
 
     fn write(folder: &Path, bodies: &[Vec<u8>]) -> Vec<Position> {
-        let mut archive = Archive::open(folder).expect("opens");
+        let mut archive = Archive::open(folder, Position::START).expect("opens");
         let at = bodies.iter().map(|body| archive.append(&Prepared::new(&document(body))).expect("appends")).collect();
         archive.sync().expect("syncs");
         at
@@ -525,7 +600,7 @@ mod tests {
         let inside = usize::try_from(at[0].offset).expect("small") + HEADER + 3;
         bytes[inside] ^= 0xff;
         std::fs::write(&path, &bytes).expect("writes");
-        let error = Archive::open(folder.path()).err().expect("refused").to_string();
+        let error = Archive::open(folder.path(), Position::START).err().expect("refused").to_string();
         assert!(error.contains("damaged") && error.contains("000001.pack:8"), "{error}");
         assert_eq!(std::fs::read(&path).expect("reads"), bytes);
         assert!(verify(folder.path()).is_err());

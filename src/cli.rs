@@ -16,6 +16,7 @@ mod status;
 mod verify;
 
 use std::io::{BufWriter, IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -71,33 +72,21 @@ enum Colour {
     Never,
 }
 
+/// Each is described where its arguments are.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See the whole product at work on a bundled example publisher, offline, in under a minute
     Demo(demo::Arguments),
-    /// Fetch what the sources published since the last run
     Crawl(crawl::Arguments),
-    /// Take in files you already have
     Import(import::Arguments),
-    /// Read files and print their notices, storing nothing
     Parse(parse::Arguments),
-    /// Find notices, in any language, and see why each one was found
     Search(Box<search::Arguments>),
-    /// Show one notice in full
     Show(show::Arguments),
-    /// Label texts with security categories (JSON Lines in, JSON Lines out)
     Classify(classify::Arguments),
-    /// List, check and try the security categories
     Categories(categories::Arguments),
-    /// List, show and check the sources
     Sources(sources::Arguments),
-    /// Print what security buyers published in a week
     Digest(digest::Arguments),
-    /// Re-create the index or everything derived; nothing kept is touched
     Rebuild(rebuild::Arguments),
-    /// Show what is stored, how fresh it is, and what could not be read
     Status(status::Arguments),
-    /// Check the data directory against its own hashes
     Verify(verify::Arguments),
 }
 
@@ -199,21 +188,12 @@ pub fn run(cli: &Cli) -> ExitCode {
     let stdout = std::io::stdout();
     let mut out = BufWriter::new(stdout.lock());
     let mut context = Context { cli, out: &mut out };
-    let outcome = match &cli.command {
-        Command::Demo(arguments) => demo::run(arguments, &mut context),
-        Command::Crawl(arguments) => crawl::run(arguments, &mut context),
-        Command::Import(arguments) => import::run(arguments, &mut context),
-        Command::Parse(arguments) => parse::run(arguments, &mut context),
-        Command::Search(arguments) => search::run(arguments, &mut context),
-        Command::Show(arguments) => show::run(arguments, &mut context),
-        Command::Classify(arguments) => classify::run(arguments, &mut context),
-        Command::Categories(arguments) => categories::run(arguments, &mut context),
-        Command::Sources(arguments) => sources::run(arguments, &mut context),
-        Command::Digest(arguments) => digest::run(arguments, &mut context),
-        Command::Rebuild(arguments) => rebuild::run(arguments, &mut context),
-        Command::Status(arguments) => status::run(arguments, &mut context),
-        Command::Verify(arguments) => verify::run(arguments, &mut context),
-    };
+    // A bug is a failure too: it ends with a message and exit code 1, not with a trace and 101.
+    let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(cli, &mut context)));
+    let outcome = outcome.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(anyhow::anyhow!("an internal failure, please report it: {}", text.unwrap_or("no message")))
+    });
     match outcome.and_then(|ended| Ok(out.flush().map(|()| ended)?)) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Incomplete) => ExitCode::from(4),
@@ -229,6 +209,24 @@ pub fn run(cli: &Cli) -> ExitCode {
             report(&error);
             ExitCode::from(code)
         }
+    }
+}
+
+fn dispatch(cli: &Cli, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    match &cli.command {
+        Command::Demo(arguments) => demo::run(arguments, context),
+        Command::Crawl(arguments) => crawl::run(arguments, context),
+        Command::Import(arguments) => import::run(arguments, context),
+        Command::Parse(arguments) => parse::run(arguments, context),
+        Command::Search(arguments) => search::run(arguments, context),
+        Command::Show(arguments) => show::run(arguments, context),
+        Command::Classify(arguments) => classify::run(arguments, context),
+        Command::Categories(arguments) => categories::run(arguments, context),
+        Command::Sources(arguments) => sources::run(arguments, context),
+        Command::Digest(arguments) => digest::run(arguments, context),
+        Command::Rebuild(arguments) => rebuild::run(arguments, context),
+        Command::Status(arguments) => status::run(arguments, context),
+        Command::Verify(arguments) => verify::run(arguments, context),
     }
 }
 

@@ -189,7 +189,14 @@ pub fn parse_toml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Defi
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let path = error.path().to_string();
         let path = if path == "." { String::new() } else { path };
-        located(error.inner(), path)
+        let mut error = located(error.inner(), path);
+        // Inside a tagged table the place of the key is lost, but its name is in the message.
+        let key = error.message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        if let Some(key) = key {
+            let path = if error.path.is_empty() { key.to_owned() } else { format!("{}.{key}", error.path) };
+            error.line = line_of(text, &path).or(error.line);
+        }
+        error
     })
 }
 

@@ -24,7 +24,7 @@ use crate::definitions::{DefinitionError, Definitions};
 use crate::fetch::FetchError;
 use crate::ids::{RunId, SourceId};
 use crate::records::{Receipt, SourceReceipt};
-use crate::search::{IndexWriter, Opened, SearchError};
+use crate::search::{self, IndexWriter, Opened, SearchError};
 use crate::source::{self, Source};
 use crate::store::{Derived, Kept, Layout, StoreError, WriterLock};
 
@@ -130,10 +130,11 @@ impl<'w> Session<'w> {
     pub fn open(workspace: &'w Workspace, command: &str, now: Timestamp) -> Result<Self, IngestError> {
         let layout = &workspace.layout;
         let lock = WriterLock::take(layout, command, now)?;
+        layout.check()?;
         clear_incoming(&layout.incoming())?;
         let mut kept = Kept::open_writer(&layout.kept())?;
         let mut derived = Derived::open_writer(&layout.derived())?;
-        let archive = Archive::open(&layout.archive())?;
+        let archive = Archive::open(&layout.archive(), derived.archive_position()?)?;
         intake::catch_up(workspace, &mut kept, &mut derived, &archive)?;
         rebuilding::relabel(workspace, &mut derived)?;
         let index = open_index(workspace, &derived)?;
@@ -192,11 +193,14 @@ pub fn verify(workspace: &Workspace) -> Result<(u64, Vec<String>), IngestError> 
         }
     };
     let derived = Derived::open_reader(&layout.derived())?;
+    wrong.extend(derived.faults()?);
+    wrong.extend(Kept::open_reader(&layout.kept())?.faults()?);
     let counts = derived.counts()?;
     if wrong.is_empty() && counts.documents > documents {
         wrong.push(format!("the store knows {} documents, the archive holds {documents}", counts.documents));
     }
-    let index = crate::search::Searcher::open(&layout.index())?;
+    wrong.extend(search::faults(&layout.index())?);
+    let index = search::Searcher::open(&layout.index())?;
     if index.store() != derived.identity()? {
         wrong.push("the index was built from another store; the next run that writes builds it anew".to_owned());
     } else if index.applied() != derived.change_seq()? {

@@ -15,5 +15,7 @@ fn main() -> ExitCode {
         .with_target(false)
         .with_ansi(arguments.colour_on_stderr())
         .init();
+    // What panics is caught and told where it belongs; the trace is for `-vv`.
+    std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
     cli::run(&arguments)
 }

@@ -1,6 +1,6 @@
 //! The bundled example publisher: invented notices in real eForms XML, served on loopback the way TED serves its own.
 //!
-//! [`Plan`] says what is published, [`Gazette`] gives issues, notices and packages, and [`serve`] puts them behind
+//! [`Plan`] says what is published, [`Gazette`] gives issues, notices and packages, and [`serve()`] puts them behind
 //! HTTP with packages, a Search API and planted faults. `demo`, tests and benches use it; it knows nothing about how
 //! notices are fetched, read or classified.
 

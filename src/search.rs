@@ -12,7 +12,7 @@ mod schema;
 
 pub use self::filter::{FilterError, Filters, Known, RawFilters, Sort};
 pub use self::hit::{Hit, Match, hit};
-pub use self::index::{IndexDocument, IndexWriter, Opened, Searcher};
+pub use self::index::{IndexDocument, IndexWriter, Opened, Searcher, faults};
 pub use self::query::{Expansion, Query, QueryError};
 pub use self::schema::{SCHEMA_VERSION, fields_markdown};
 

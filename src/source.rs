@@ -3,6 +3,7 @@
 //! The dialect is plan × page × document × record × map. It knows what may be said; it asks nobody.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::civil::{Date, Time, Weekday};
@@ -63,6 +64,16 @@ pub enum Status {
     Paused(String),
     /// It said no; recorded, not evaded.
     Refused(String),
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Active => f.write_str("active"),
+            Self::Paused(reason) => write!(f, "paused: {reason}"),
+            Self::Refused(reason) => write!(f, "refused: {reason}"),
+        }
+    }
 }
 
 /// What a definition rests on.

@@ -145,6 +145,28 @@ impl Layout {
         self.root.join("lock")
     }
 
+    /// Refuses, before anything is touched, data of a newer program and a store that has lost its kept state.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] or [`StoreError::Damaged`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        Kept::check_version(&self.kept())?;
+        // A broken store is the business of whoever opens it: `rebuild --from-archive` does not.
+        if let Err(error @ StoreError::Newer { .. }) = Derived::check_version(&self.derived()) {
+            return Err(error);
+        }
+        // kept.db is complete before store.db is begun, so an empty one beside it was not always so.
+        let lost = self.kept().metadata().map_or(true, |metadata| metadata.len() == 0);
+        if lost && self.derived().exists() {
+            return Err(StoreError::Damaged {
+                path: self.kept(),
+                reason: "it is empty or gone".to_owned(),
+                advice: "bring it back from a backup, or remove store.db too to begin without cursors, receipts and first-seen times",
+            });
+        }
+        Ok(())
+    }
+
     /// Whether anything has ever been stored here.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Counts per week → the digest: what was published, what is new per category, what closes soon, and how healthy the data are.
 //!
-//! The digest is a pure function of its input: same input, same bytes; it reads no clock. [`collect`] reads the
+//! The digest is a pure function of its input: same input, same bytes; it reads no clock. [`collect()`] reads the
 //! input off the store.
 
 mod collect;

@@ -4,7 +4,7 @@
 //! nothing is ever written under them. It knows nothing about what the documents are.
 
 use std::cell::Cell;
-use std::io::{BufReader, Cursor, Read, Seek, Write};
+use std::io::{BufReader, Cursor, Read, Seek};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -81,9 +81,9 @@ pub fn walk(
     limits: &Limits,
     sink: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), UnpackError> {
-    let consumed = Rc::new(Cell::new(0));
-    let input = Counted { inner: input, count: Rc::clone(&consumed) };
-    let mut walk = Walk { name, limits, sink, consumed, produced: 0, members: 0, stopped: false };
+    let meter = Meter { ratio: limits.package_ratio, ..Meter::default() };
+    let input = Counted { inner: input, count: Rc::clone(&meter.consumed) };
+    let mut walk = Walk { name, limits, sink, meter, members: 0, stopped: false };
     walk.level(&mut Vec::new(), &mut BufReader::with_capacity(1 << 16, input), 0)
 }
 
@@ -91,10 +91,7 @@ struct Walk<'a> {
     name: &'a str,
     limits: &'a Limits,
     sink: &'a mut dyn FnMut(Entry) -> ControlFlow<()>,
-    /// Bytes taken from the outermost input.
-    consumed: Rc<Cell<u64>>,
-    /// Bytes of documents.
-    produced: u64,
+    meter: Meter,
     members: u64,
     stopped: bool,
 }
@@ -129,7 +126,7 @@ impl Walk<'_> {
         let mut input = Cursor::new(head).chain(input);
         match kind {
             Kind::Gzip => {
-                let inside = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, input));
+                let inside = self.meter.watch(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, input)));
                 self.level(path, &mut BufReader::with_capacity(1 << 16, inside), depth + 1)
             }
             Kind::Zip => self.zip(path, &mut input, depth),
@@ -154,37 +151,24 @@ impl Walk<'_> {
         }
         // Past the tar's own end: a cut or corrupt outer gzip shows only when it is read to its end.
         let rest = archive.into_inner();
-        let mut chunk = vec![0; 1 << 16];
-        loop {
-            match rest.read(&mut chunk).map_err(|error| self.broken(path, &error))? {
-                0 => return Ok(()),
-                read => self.produce(read)?,
-            }
-        }
+        std::io::copy(rest, &mut std::io::sink()).map_err(|error| self.broken(path, &error))?;
+        Ok(())
     }
 
     fn zip(&mut self, path: &mut Vec<String>, input: &mut dyn Read, depth: usize) -> Result<(), UnpackError> {
         // A zip is read from its end, so it goes through a file of its own.
         let mut file = tempfile::tempfile().map_err(|error| self.broken(path, &error))?;
-        let mut chunk = vec![0; 1 << 16];
-        loop {
-            let read = input.read(&mut chunk).map_err(|error| self.broken(path, &error))?;
-            if read == 0 {
-                break;
-            }
-            self.produce(read)?;
-            file.write_all(&chunk[..read]).map_err(|error| self.broken(path, &error))?;
-        }
+        std::io::copy(input, &mut file).map_err(|error| self.broken(path, &error))?;
         file.rewind().map_err(|error| self.broken(path, &error))?;
         let mut archive = zip::ZipArchive::new(BufReader::new(file))
             .map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
         for at in 0..archive.len() {
-            let mut entry = archive.by_index(at).map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
+            let entry = archive.by_index(at).map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
             if !entry.is_file() {
                 continue;
             }
             let member = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
-            self.member(path, &member, &mut entry, depth)?;
+            self.member(path, &member, &mut self.meter.watch(entry), depth)?;
             if self.stopped {
                 break;
             }
@@ -231,7 +215,6 @@ impl Walk<'_> {
             if read == 0 {
                 break;
             }
-            self.produce(read)?;
             if body.len() as u64 + read as u64 > limit {
                 let reason = format!("is larger than {} MiB (limits.document)", limit >> 20);
                 self.give(Entry::Refused { path: path.to_vec(), reason });
@@ -243,15 +226,6 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn produce(&mut self, bytes: usize) -> Result<(), UnpackError> {
-        self.produced += bytes as u64;
-        let allowed = self.consumed.get().saturating_mul(self.limits.package_ratio).max(FREE_BYTES);
-        if self.produced > allowed {
-            return Err(UnpackError::Bomb { name: self.name.to_owned(), ratio: self.limits.package_ratio });
-        }
-        Ok(())
-    }
-
     fn give(&mut self, entry: Entry) {
         if !self.stopped && (self.sink)(entry).is_break() {
             self.stopped = true;
@@ -259,6 +233,9 @@ impl Walk<'_> {
     }
 
     fn broken(&self, path: &[String], error: &std::io::Error) -> UnpackError {
+        if self.meter.burst.get() {
+            return UnpackError::Bomb { name: self.name.to_owned(), ratio: self.limits.package_ratio };
+        }
         let reason = match path.last() {
             Some(member) => format!("at {member}: {error}"),
             None => error.to_string(),
@@ -311,6 +288,41 @@ fn read_up_to(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize>
     Ok(filled)
 }
 
+/// Weighs what comes out of every decompressor against what went into the outermost one, whoever reads it: a member
+/// that is skipped is decompressed all the same.
+#[derive(Clone, Default)]
+struct Meter {
+    /// Bytes taken from the outermost input.
+    consumed: Rc<Cell<u64>>,
+    produced: Rc<Cell<u64>>,
+    burst: Rc<Cell<bool>>,
+    ratio: u64,
+}
+
+impl Meter {
+    fn watch<R>(&self, inner: R) -> Metered<R> {
+        Metered { inner, meter: self.clone() }
+    }
+}
+
+struct Metered<R> {
+    inner: R,
+    meter: Meter,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let Meter { consumed, produced, burst, ratio } = &self.meter;
+        produced.set(produced.get() + read as u64);
+        if produced.get() > consumed.get().saturating_mul(*ratio).max(FREE_BYTES) {
+            burst.set(true);
+            return Err(std::io::Error::other("it unpacks to far more than it is"));
+        }
+        Ok(read)
+    }
+}
+
 struct Counted<R> {
     inner: R,
     count: Rc<Cell<u64>>,
@@ -326,6 +338,8 @@ impl<R: Read> Read for Counted<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use flate2::{Compression, write::GzEncoder};
 

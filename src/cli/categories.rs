@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::show::reasons;
 use super::{Context, Ended, Invalid, Output, Usage};
 use crate::classify::Classifier;
 use crate::definitions::Definitions;
@@ -52,6 +53,9 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
                 writeln!(context.out, "{:<26} {}", category.id.as_str(), category.label.get("en").unwrap_or_default())?;
             }
         }
+        Action::Check if context.is_json() => {
+            context.json(&json!({"checked": classifier.categories().len(), "mistakes": []}))?;
+        }
         Action::Check => writeln!(context.out, "{} categories, no mistake", classifier.categories().len())?,
         Action::Try { text, lang } => {
             let lang = match lang {
@@ -78,15 +82,7 @@ fn explain(labels: &[Classification], out: &mut dyn Write) -> anyhow::Result<()>
     for label in labels {
         let kind = if label.score >= 0.5 { "" } else { " (candidate)" };
         writeln!(out, "{} {:.3}{kind}", label.id, label.score)?;
-        writeln!(out, "  {:>7.3}  to start with", label.bias)?;
-        for reason in &label.evidence {
-            let lang = reason.lang.as_ref().map_or_else(String::new, |lang| format!(" ({lang})"));
-            writeln!(
-                out,
-                "  {:>+7.3}  \"{}\" in {}{lang}, rule {}",
-                reason.points, reason.text, reason.field, reason.rule
-            )?;
-        }
+        reasons(label, "  ", out)?;
     }
     Ok(())
 }

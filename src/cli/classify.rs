@@ -9,7 +9,7 @@ use clap::Args;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Ended, Invalid};
+use super::{Context, Ended, Invalid, Output};
 use crate::classify::Classifier;
 use crate::codes;
 use crate::definitions::Definitions;
@@ -68,6 +68,7 @@ struct Labelled<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    context.only(&[Output::Table, Output::Json, Output::Jsonl])?;
     let config = context.cli.config()?;
     let classifier = Classifier::load(&Definitions::new(config.paths.definitions)).map_err(Invalid)?;
     let name = arguments.input.display().to_string();

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::import::format_named;
-use super::{Context, Ended};
+use super::{Context, Ended, Output};
 use crate::formats::{self, Format};
 use crate::ids::{RunId, SourceId};
 use crate::ingest::{DocumentEntry, read_documents};
@@ -48,6 +48,7 @@ struct Totals {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    context.only(&[Output::Table, Output::Json, Output::Jsonl])?;
     let config = context.cli.config()?;
     let format = arguments.format.as_deref().map(format_named).transpose()?;
     let mut findings: Box<dyn Write> = match &arguments.issues {
@@ -104,9 +105,12 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
                 }
             }
         };
-        read_documents(path, &config.limits, &mut take)?;
+        let outcome = read_documents(path, &config.limits, &mut take);
         if let Some(error) = failure.take() {
             return Err(error);
+        }
+        if outcome?.is_break() {
+            break;
         }
     }
     findings.flush()?;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Context, Ended, Output, Usage};
 use crate::archive;
-use crate::notice::{Amount, Notice};
+use crate::notice::{Amount, Classification, Notice};
 use crate::store::Derived;
 
 /// Show one notice in full.
@@ -90,15 +90,7 @@ fn print(notice: &Notice, explain: bool, out: &mut dyn Write) -> anyhow::Result<
         let kind = if label.score >= 0.5 { "category" } else { "candidate" };
         line(out, kind, &format!("{} {:.3}", label.id, label.score))?;
         if explain {
-            writeln!(out, "      {:>7.3}  to start with", label.bias)?;
-            for reason in &label.evidence {
-                let lang = reason.lang.as_ref().map_or_else(String::new, |lang| format!(" ({lang})"));
-                writeln!(
-                    out,
-                    "      {:>+7.3}  \"{}\" in {}{lang}, rule {}",
-                    reason.points, reason.text, reason.field, reason.rule
-                )?;
-            }
+            reasons(label, "      ", out)?;
         }
     }
     for (lang, text) in notice.description.iter() {
@@ -124,6 +116,17 @@ fn print(notice: &Notice, explain: bool, out: &mut dyn Write) -> anyhow::Result<
     }
     for issue in &notice.issues {
         writeln!(out, "  issue {} at {} {}", issue.code.as_str(), issue.path, issue.value)?;
+    }
+    Ok(())
+}
+
+/// Why a category has its score: what it starts with, then every reason.
+pub(super) fn reasons(label: &Classification, indent: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "{indent}{:>7.3}  to start with", label.bias)?;
+    for reason in &label.evidence {
+        let lang = reason.lang.as_ref().map_or_else(String::new, |lang| format!(" ({lang})"));
+        let (points, text, field, rule) = (reason.points, &reason.text, &reason.field, &reason.rule);
+        writeln!(out, "{indent}{points:>+7.3}  \"{text}\" in {field}{lang}, rule {rule}")?;
     }
     Ok(())
 }

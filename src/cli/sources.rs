@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Context, Ended, Invalid, Output, Usage};
 use crate::definitions::Definitions;
-use crate::source::{self, Source, Status};
+use crate::source::{self, Source};
 
 /// List, show and check the sources.
 #[derive(Debug, Args)]
@@ -45,6 +45,10 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     };
     match &arguments.action {
         Action::List => list(&source::load(&definitions).map_err(Invalid)?, context)?,
+        Action::Show { source } if context.is_json() => {
+            let file = file_of(source)?;
+            context.json(&json!({"id": file.id, "file": file.name, "overrides": file.overrides, "text": file.text}))?;
+        }
         Action::Show { source } => write!(context.out, "{}", file_of(source)?.text)?,
         Action::Check { source } => {
             let chosen = match source {
@@ -55,30 +59,29 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
             if !mistakes.is_empty() {
                 return Err(Invalid(mistakes)).context(format!("{} definitions were checked", chosen.len()))?;
             }
-            writeln!(context.out, "{} definitions, no mistake", chosen.len())?;
+            if context.is_json() {
+                context.json(&json!({"checked": chosen.len(), "mistakes": []}))?;
+            } else {
+                writeln!(context.out, "{} definitions, no mistake", chosen.len())?;
+            }
         }
     }
     Ok(Ended::Done)
 }
 
 fn list(sources: &[Source], context: &mut Context<'_>) -> anyhow::Result<()> {
-    let status = |source: &Source| match &source.status {
-        Status::Active => "active".to_owned(),
-        Status::Paused(reason) => format!("paused: {reason}"),
-        Status::Refused(reason) => format!("refused: {reason}"),
-    };
     if context.is_json() {
         let rows: Vec<_> = sources
             .iter()
             .map(|source| {
                 json!({"id": source.id, "name": source.name, "country": source.country, "languages": source.languages,
-                       "status": status(source), "licence": source.access.licence, "overrides": source.overrides})
+                       "status": source.status.to_string(), "licence": source.access.licence, "overrides": source.overrides})
             })
             .collect();
         return context.json(&rows);
     }
     for source in sources {
-        writeln!(context.out, "{:<16} {}  {} ({})", source.id.as_str(), source.country, source.name, status(source))?;
+        writeln!(context.out, "{:<16} {}  {} ({})", source.id.as_str(), source.country, source.name, source.status)?;
     }
     Ok(())
 }

@@ -10,7 +10,6 @@ use super::receipt::megabytes;
 use super::{Context, Ended, Output};
 use crate::archive;
 use crate::records::{Outcome, Quarantined};
-use crate::source::Status;
 use crate::store::{Counts, Derived, Kept};
 
 /// Show what is stored, how fresh it is, and what could not be read.
@@ -59,11 +58,7 @@ pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<En
         });
         sources.push(SourceLine {
             source: source.id.to_string(),
-            status: match &source.status {
-                Status::Active => "active".to_owned(),
-                Status::Paused(reason) => format!("paused: {reason}"),
-                Status::Refused(reason) => format!("refused: {reason}"),
-            },
+            status: source.status.to_string(),
             last_outcome: last.map(|(_, own)| own.outcome.as_str()),
             last_run: last.map(|(receipt, _)| receipt.started_at.to_string()),
             cursor: kept.cursor(&source.id)?.map(|cursor| cursor.position),

@@ -162,75 +162,107 @@ impl SourceRun<'_, '_, '_, '_> {
     }
 
     async fn issues(&mut self, cursor: Option<Issue>) -> Result<(), Stop> {
-        let Some((mut issue, mut moves)) = self.start(cursor).await? else { return Ok(()) };
+        let Some(Start { mut issue, mut moves, mut listed }) = self.start(cursor).await? else { return Ok(()) };
+        // A sample is for trying out: it never counts as having read anything.
+        moves &= self.options.sample.is_none();
         let end = match self.options.until {
             Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
             None => None,
         };
-        let today = self.now.to_zoned(self.crawler.calendar().zone.clone()).date();
-        let mut last_day =
-            self.intake.session().derived.newest_day(&self.source.id, today).map_err(IngestError::from)?;
+        let mut last_day = self.day_of(issue)?;
+        let mut looked_up = None;
         loop {
             if end.is_some_and(|end| issue >= end) {
                 return Ok(());
             }
-            match self.crawler.fetch_issue(issue).await? {
+            let answer = match looked_up.take() {
+                Some(package) => Answer::There(package),
+                None => self.crawler.fetch_issue(issue).await?,
+            };
+            if std::mem::take(&mut listed) && matches!(answer, Answer::Missing) {
+                self.receipt.fail(format!("issue {issue} is listed by the search, but its package is not there"));
+                moves = false;
+            }
+            match answer {
                 Answer::There(package) => {
                     let complete = self.package(issue, *package, &mut last_day).await?;
                     moves &= complete;
                     if moves {
-                        self.move_cursor(issue)?;
+                        self.move_cursor(issue, last_day)?;
                     }
                     issue = issue.next();
                 }
                 Answer::Missing => match self.after_missing(issue, last_day).await? {
                     None => return Ok(()),
-                    Some(next) => {
+                    Some((next, package)) => {
                         if next.year == issue.year {
                             self.receipt.fail(format!("issue {issue} is not there, though {next} is"));
                             moves = false;
                         }
                         issue = next;
+                        looked_up = Some(package);
                     }
                 },
             }
         }
     }
 
-    /// The first issue of this run, and whether the cursor may move with it.
-    async fn start(&mut self, cursor: Option<Issue>) -> Result<Option<(Issue, bool)>, Stop> {
+    /// Where this run starts.
+    async fn start(&mut self, cursor: Option<Issue>) -> Result<Option<Start>, Stop> {
         match (self.options.since, cursor) {
             (Some(since), cursor) => {
                 let first = self.crawler.discover(since).await?;
                 // A backfill moves the cursor only when nothing stays unread between the two.
-                Ok(first.map(|first| (first, cursor.is_none_or(|cursor| first <= cursor.next()))))
+                Ok(first.map(|issue| Start {
+                    issue,
+                    moves: cursor.is_none_or(|cursor| issue <= cursor.next()),
+                    listed: true,
+                }))
             }
-            (None, Some(cursor)) => Ok(Some((cursor.next(), true))),
+            (None, Some(cursor)) => Ok(Some(Start { issue: cursor.next(), moves: true, listed: false })),
             (None, None) => {
                 let plan = self.crawler.calendar();
                 let today = self.now.to_zoned(plan.zone.clone()).date();
                 let days = i64::try_from(plan.first_run.as_secs() / 86_400).unwrap_or(0);
                 let first = self.crawler.discover(today.saturating_sub(days.days())).await?;
-                Ok(first.map(|first| (first, true)))
+                Ok(first.map(|issue| Start { issue, moves: true, listed: true }))
             }
         }
     }
 
-    /// What follows an issue that is not there: nothing yet, the new year's first one, or one past a gap.
-    async fn after_missing(&mut self, issue: Issue, last_day: Option<Date>) -> Result<Option<Issue>, Stop> {
+    fn day_key(&self) -> String {
+        format!("day-of-cursor/{}", self.source.id)
+    }
+
+    /// The day of the issue before this one, where the last run that moved the cursor ended with that. The newest day
+    /// in the store would not do: it may lie beyond a gap.
+    fn day_of(&mut self, next: Issue) -> Result<Option<Date>, IngestError> {
+        let key = self.day_key();
+        let known = self.intake.session().derived.meta(&key)?;
+        Ok(known.and_then(|text| {
+            let (issue, day) = text.split_once(' ')?;
+            (Issue::parse(issue)?.next() == next).then(|| day.parse().ok())?
+        }))
+    }
+
+    /// What follows an issue that is not there: one past a gap, the new year's first one, or nothing yet.
+    async fn after_missing(
+        &mut self,
+        issue: Issue,
+        last_day: Option<Date>,
+    ) -> Result<Option<(Issue, Box<Fetched>)>, Stop> {
         let plan = self.crawler.calendar();
-        let year = self.now.to_zoned(plan.zone.clone()).date().year();
-        if year > issue.year {
-            let first = Issue { year: issue.year + 1, number: 1 };
-            if let Answer::There(_) = self.crawler.fetch_issue(first).await? {
-                return Ok(Some(first));
+        // The gap comes first: a year is over only where its numbers are.
+        if last_day.is_none_or(|day| days_due(plan, day, self.now) > LOOK_PAST) {
+            let past = Issue { number: issue.number + LOOK_PAST, ..issue };
+            if let Answer::There(package) = self.crawler.fetch_issue(past).await? {
+                return Ok(Some((past, package)));
             }
         }
-        let due = last_day.is_none_or(|day| days_due(plan, day, self.now) > LOOK_PAST);
-        if due {
-            let past = Issue { number: issue.number + LOOK_PAST, ..issue };
-            if let Answer::There(_) = self.crawler.fetch_issue(past).await? {
-                return Ok(Some(past));
+        if self.now.to_zoned(plan.zone.clone()).date().year() > issue.year {
+            let first = Issue { year: issue.year + 1, number: 1 };
+            if let Answer::There(package) = self.crawler.fetch_issue(first).await? {
+                return Ok(Some((first, package)));
             }
         }
         Ok(None)
@@ -369,16 +401,29 @@ impl SourceRun<'_, '_, '_, '_> {
     }
 
     /// The cursor moves last: archive, store and index have everything before it.
-    fn move_cursor(&mut self, issue: Issue) -> Result<(), IngestError> {
+    fn move_cursor(&mut self, issue: Issue, day: Option<Date>) -> Result<(), IngestError> {
         self.intake.finish(self.receipt)?;
         let forward = self.receipt.watermark.to.as_deref().and_then(Issue::parse).is_none_or(|known| known < issue);
         if forward {
             let cursor = Cursor { source: self.source.id.clone(), position: issue.to_string(), as_of: self.now };
             self.intake.session().kept.set_cursor(&cursor)?;
+            if let Some(day) = day {
+                let key = self.day_key();
+                self.intake.session().derived.set_meta(&key, &format!("{issue} {day}"))?;
+            }
             self.receipt.watermark.to = Some(cursor.position);
         }
         Ok(())
     }
+}
+
+/// Where a run starts.
+struct Start {
+    issue: Issue,
+    /// Whether the cursor may move with it.
+    moves: bool,
+    /// Whether the publisher's own search says that the issue exists.
+    listed: bool,
 }
 
 /// Why a source's run ends before its end.

@@ -99,12 +99,17 @@ pub fn import(
                 }
             }
         };
+        let mut outcome = Ok(ControlFlow::Continue(()));
         for path in &options.paths {
-            read_documents(path, &workspace.config.limits, &mut take)?;
+            outcome = read_documents(path, &workspace.config.limits, &mut take);
+            if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
+                break;
+            }
         }
         if let Some(error) = failure {
             return Err(error);
         }
+        outcome.map(|_| ())?;
         if receipts.is_empty() {
             receipt_of(&mut receipts, &default_source(options));
         }
@@ -161,7 +166,7 @@ pub enum DocumentEntry {
     },
 }
 
-/// Walks a file, a folder (by name, in order) or standard input (`-`).
+/// Walks a file, a folder (by name, in order) or standard input (`-`), until it ends or `take` breaks off.
 ///
 /// # Errors
 /// When the path itself cannot be read; what is wrong inside is an entry.
@@ -169,15 +174,11 @@ pub fn read_documents(
     path: &str,
     limits: &Limits,
     take: &mut dyn FnMut(&str, DocumentEntry) -> ControlFlow<()>,
-) -> Result<(), IngestError> {
+) -> Result<ControlFlow<()>, IngestError> {
     if path == "-" {
-        return match read_one("-", std::io::stdin().lock(), limits, take) {
-            ControlFlow::Continue(()) | ControlFlow::Break(()) => Ok(()),
-        };
+        return Ok(read_one("-", std::io::stdin().lock(), limits, take));
     }
-    match walk(Path::new(path), limits, take, 0)? {
-        ControlFlow::Continue(()) | ControlFlow::Break(()) => Ok(()),
-    }
+    walk(Path::new(path), limits, take, 0)
 }
 
 const FOLDERS_DEEP: usize = 40;
@@ -189,13 +190,30 @@ fn walk(
     depth: usize,
 ) -> Result<ControlFlow<()>, IngestError> {
     let name = path.display().to_string();
-    let unreadable = |error: std::io::Error| IngestError::Path { path: name.clone(), reason: error.to_string() };
-    if path.is_dir() {
-        if depth > FOLDERS_DEEP {
-            return Err(IngestError::Path { path: name, reason: "folders are nested too deep".to_owned() });
+    // What the user named must be readable; what lies below it is one document among others.
+    let unreadable = |error: std::io::Error, take: &mut dyn FnMut(&str, DocumentEntry) -> ControlFlow<()>| {
+        if depth == 0 {
+            return Err(IngestError::Path { path: name.clone(), reason: error.to_string() });
         }
-        let mut inside: Vec<_> =
-            path.read_dir().map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        let entry = DocumentEntry::Failed { path: Vec::new(), reason: format!("could not be read: {error}") };
+        Ok(take(&name, entry))
+    };
+    let kind = match path.metadata() {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) => return unreadable(error, take),
+    };
+    if kind.is_dir() {
+        // A folder behind a link is read where it is, not here: links may lead in circles.
+        if depth > 0 && path.is_symlink() {
+            return Ok(take(&name, DocumentEntry::Ignored { path: Vec::new() }));
+        }
+        if depth > FOLDERS_DEEP {
+            return unreadable(std::io::Error::other("folders are nested too deep"), take);
+        }
+        let mut inside: Vec<_> = match path.read_dir().and_then(Iterator::collect) {
+            Ok(inside) => inside,
+            Err(error) => return unreadable(error, take),
+        };
         inside.sort_by_key(std::fs::DirEntry::file_name);
         for entry in inside {
             if walk(&entry.path(), limits, take, depth + 1)?.is_break() {
@@ -204,11 +222,14 @@ fn walk(
         }
         return Ok(ControlFlow::Continue(()));
     }
-    if depth > 0 && unpack::is_ignored_name(&name) {
+    // A pipe or device may be named, but one that merely lies in a folder would be waited for without end.
+    if depth > 0 && (!kind.is_file() || unpack::is_ignored_name(&name)) {
         return Ok(take(&name, DocumentEntry::Ignored { path: Vec::new() }));
     }
-    let file = File::open(path).map_err(unreadable)?;
-    Ok(read_one(&name, file, limits, take))
+    match File::open(path) {
+        Ok(file) => Ok(read_one(&name, file, limits, take)),
+        Err(error) => unreadable(error, take),
+    }
 }
 
 fn read_one(

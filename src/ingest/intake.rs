@@ -30,7 +30,11 @@ pub(super) struct Intake<'s, 'w> {
     /// Read, and not yet archived.
     read: ReadBatch,
     uncommitted: u64,
+    quarantined: u64,
 }
+
+/// Quarantined documents that are named one by one; a broken package may have a hundred thousand.
+const NAMED: u64 = 20;
 
 /// Documents that nobody knew, and what they say.
 #[derive(Default)]
@@ -41,7 +45,8 @@ struct ReadBatch {
 
 impl<'s, 'w> Intake<'s, 'w> {
     pub fn new(session: &'s mut Session<'w>, format: Option<&'static Format>) -> Self {
-        Self { session, format, pending: Vec::new(), pending_bytes: 0, read: ReadBatch::default(), uncommitted: 0 }
+        let read = ReadBatch::default();
+        Self { session, format, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0, quarantined: 0 }
     }
 
     pub fn session(&mut self) -> &mut Session<'w> {
@@ -83,7 +88,10 @@ impl<'s, 'w> Intake<'s, 'w> {
                 .map(|document| (Prepared::new(document), Reading::of(document, format, workspace)))
                 .collect()
         };
-        let (written, readings) = rayon::join(|| bring_in(session, last, receipt), read);
+        let (written, readings): (_, Vec<(Prepared, Reading)>) = rayon::join(|| bring_in(session, last, receipt), read);
+        for (document, (_, reading)) in documents.iter().zip(&readings) {
+            self.tell(document, &reading.outcome);
+        }
         self.read = ReadBatch { documents, readings };
         self.count_written(written?)
     }
@@ -97,6 +105,20 @@ impl<'s, 'w> Intake<'s, 'w> {
     pub fn finish(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
         self.flush(receipt)?;
         self.commit()
+    }
+
+    fn tell(&mut self, document: &RawDocument, outcome: &DocumentOutcome) {
+        let DocumentOutcome::Quarantined { code, reason } = outcome else { return };
+        self.quarantined += 1;
+        let name = document.origin.name();
+        if self.quarantined <= NAMED {
+            tracing::warn!(code, raw.id = %document.id, "quarantined {name}: {reason}");
+        } else {
+            tracing::debug!(code, raw.id = %document.id, "quarantined {name}: {reason}");
+        }
+        if self.quarantined == NAMED + 1 {
+            tracing::warn!("more documents are quarantined; `tenderwatch status` counts and names them");
+        }
     }
 
     fn commit(&mut self) -> Result<(), IngestError> {

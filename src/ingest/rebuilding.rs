@@ -2,7 +2,7 @@
 
 use super::intake::{catch_up, index_documents};
 use super::{IngestError, Workspace};
-use crate::archive::Archive;
+use crate::archive::{Archive, Position};
 use crate::search::IndexWriter;
 use crate::store::{Derived, Kept, PreparedNotice, StoreError, WriterLock};
 
@@ -85,6 +85,7 @@ pub fn rebuild_index(workspace: &Workspace, now: jiff::Timestamp) -> Result<u64,
     let layout = &workspace.layout;
     layout.require()?;
     let _lock = WriterLock::take(layout, "rebuild --index", now)?;
+    layout.check()?;
     let derived = Derived::open_writer(&layout.derived())?;
     let index = build_index(workspace, &derived, "asked for")?;
     let applied = index.applied();
@@ -99,9 +100,14 @@ pub fn rebuild_index(workspace: &Workspace, now: jiff::Timestamp) -> Result<u64,
 /// When somebody else writes, or the archive is damaged.
 pub fn rebuild_from_archive(workspace: &Workspace, now: jiff::Timestamp) -> Result<u64, IngestError> {
     let layout = &workspace.layout;
+    if !layout.archive().exists() {
+        layout.require()?;
+    }
     let _lock = WriterLock::take(layout, "rebuild --from-archive", now)?;
+    layout.check()?;
     let mut kept = Kept::open_writer(&layout.kept())?;
-    let archive = Archive::open(&layout.archive())?;
+    // The store may be the very thing that is broken, so it is not asked how far it came.
+    let archive = Archive::open(&layout.archive(), Position::START)?;
     let fresh = layout.root().join("store.new.db");
     remove_database(&fresh)?;
     let mut derived = Derived::open_writer(&fresh)?;

@@ -48,6 +48,8 @@ pub struct Faults {
     pub omitted: Option<usize>,
     /// This package lacks its last notice at first and is complete from the second download on.
     pub replaced: Option<usize>,
+    /// This package is never there, though later ones are.
+    pub missing: Option<usize>,
     /// The first search answers `429` in HTML, without `Retry-After`.
     pub search_throttled: bool,
 }
@@ -238,6 +240,9 @@ async fn daily_package(
         return (StatusCode::NOT_FOUND, "no such package\n").into_response();
     };
     let faults = &shared.options.faults;
+    if faults.missing == Some(position) {
+        return (StatusCode::NOT_FOUND, "no such package\n").into_response();
+    }
     let mut lacking = Vec::new();
     let places = shared.gazette.places(issue);
     if faults.omitted == Some(position) {

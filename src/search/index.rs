@@ -128,6 +128,8 @@ impl IndexWriter {
             return Ok(Opened::Rebuild(format!("its schema is not version {SCHEMA_VERSION}")));
         }
         let opened = open_index(&path).and_then(|index| {
+            // Opening a reader opens every file; a writer alone would not miss one.
+            index.reader()?;
             let followed = followed(&index)?;
             Ok((Self::writer(&index, settings)?, followed, index))
         });
@@ -230,6 +232,28 @@ impl IndexWriter {
 const CURRENT_FILE: &str = "current";
 const VERSION_FILE: &str = "schema-version";
 
+/// Files of the serving index whose check sums are wrong, in sentences.
+///
+/// # Errors
+/// When it does not open at all.
+pub fn faults(root: &Path) -> Result<Vec<String>, SearchError> {
+    let folder = current(root)?.ok_or_else(|| SearchError::Missing { path: root.to_owned() })?;
+    let path = root.join(folder);
+    let damaged = |reason: String| SearchError::Damaged { path: path.clone(), reason };
+    let files = guarded(|| open_index(&path)?.validate_checksum()).map_err(damaged)?;
+    let mut files: Vec<String> = files.into_iter().map(|file| file.display().to_string()).collect();
+    files.sort();
+    Ok(files.into_iter().map(|file| damaged(format!("{file} is not as it was written")).to_string()).collect())
+}
+
+/// The engine trusts its files: on damaged ones it may panic, which is an answer like any other here.
+fn guarded<T>(ask: impl FnOnce() -> Result<T, TantivyError>) -> Result<T, String> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask)) {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err("the engine failed on its files".to_owned()),
+    }
+}
+
 fn current(root: &Path) -> Result<Option<String>, SearchError> {
     let file = root.join(CURRENT_FILE);
     match std::fs::read_to_string(&file) {
@@ -309,14 +333,11 @@ impl Searcher {
         let folder = current(root)?.ok_or_else(missing)?;
         let path = root.join(folder);
         let damaged = |reason: String| SearchError::Damaged { path: path.clone(), reason };
-        let index = open_index(&path).map_err(|error| damaged(error.to_string()))?;
+        let index = guarded(|| open_index(&path)).map_err(damaged)?;
         let fields = Fields::of(&index.schema()).ok_or_else(|| damaged("fields are missing".to_owned()))?;
         let (applied, store) = followed(&index).ok().flatten().unwrap_or_default();
-        let reader = index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .try_into()
-            .map_err(|error: TantivyError| damaged(error.to_string()))?;
+        let reader =
+            guarded(|| index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()).map_err(damaged)?;
         let current = version(&path) == Some(SCHEMA_VERSION);
         Ok(Self { path, fields, reader, applied, store, current })
     }
@@ -348,8 +369,8 @@ impl Searcher {
         facets: bool,
         now: Timestamp,
     ) -> Result<Page, SearchError> {
-        self.run(query, filters, offset, limit, facets, now)
-            .map_err(|error| SearchError::Damaged { path: self.path.clone(), reason: error.to_string() })
+        guarded(|| self.run(query, filters, offset, limit, facets, now))
+            .map_err(|reason| SearchError::Damaged { path: self.path.clone(), reason })
     }
 
     fn run(

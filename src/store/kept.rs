@@ -48,6 +48,22 @@ impl Kept {
         Ok(Self { database: Database::open_reader(path, &SCHEMA)? })
     }
 
+    /// Refuses a file of a newer program; writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], or that it is no database.
+    pub fn check_version(path: &Path) -> Result<(), StoreError> {
+        Database::check_version(path, &SCHEMA)
+    }
+
+    /// What is wrong with the file itself, in sentences.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn faults(&self) -> Result<Vec<String>, StoreError> {
+        self.database.faults()
+    }
+
     /// Opens for writing; creates or migrates.
     ///
     /// # Errors

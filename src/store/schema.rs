@@ -39,18 +39,51 @@ impl Database {
 
     /// Opens for reading; the file must exist.
     pub fn open_reader(path: &Path, schema: &Schema) -> Result<Self, StoreError> {
-        let version = refuse_newer(path, schema)?;
+        refuse_newer(path, schema)?;
         let error = |source| sqlite_error(path, schema.advice, "open", source);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(error)?;
         connection.busy_timeout(Duration::from_secs(10)).map_err(error)?;
         let found = version_of(&connection).map_err(error)?;
         check_known(path, schema, found)?;
-        if (found as usize) < schema.steps.len() && version != 0 {
+        if found == 0 && schema.durable {
+            let reason = "it is empty".to_owned();
+            return Err(StoreError::Damaged { path: path.to_owned(), reason, advice: schema.advice });
+        }
+        if found == 0 {
+            // A writer has just begun it.
+            return Err(StoreError::Missing { path: path.parent().unwrap_or(path).to_owned() });
+        }
+        if (found as usize) < schema.steps.len() {
             let reason = "it was written by an older program; any command that writes migrates it".to_owned();
             return Err(StoreError::Migration { path: path.to_owned(), from: found, reason });
         }
         Ok(Self { connection, path: path.to_owned(), advice: schema.advice })
+    }
+
+    /// Refuses a version newer than ours without writing anything, wherever the version stands: in the file or its log.
+    pub fn check_version(path: &Path, schema: &Schema) -> Result<(), StoreError> {
+        refuse_newer(path, schema)?;
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        if path.exists() && Path::new(&log).exists() {
+            let error = |source| sqlite_error(path, schema.advice, "open", source);
+            let connection =
+                Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+            let found = connection.and_then(|connection| version_of(&connection)).map_err(error)?;
+            check_known(path, schema, found)?;
+        }
+        Ok(())
+    }
+
+    /// What SQLite finds wrong with its own file, in sentences.
+    pub fn faults(&self) -> Result<Vec<String>, StoreError> {
+        let error = self.error("check");
+        let mut statement = self.connection.prepare("PRAGMA integrity_check(5)").map_err(&error)?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(&error)?;
+        let found: Vec<String> = rows.collect::<Result<_, _>>().map_err(&error)?;
+        let faults = found.into_iter().filter(|line| line != "ok");
+        Ok(faults.map(|fault| format!("{} is damaged ({fault}); {}", self.path.display(), self.advice)).collect())
     }
 
     /// Opens for writing; creates or migrates.
@@ -84,24 +117,24 @@ fn check_known(path: &Path, schema: &Schema, found: u32) -> Result<(), StoreErro
 }
 
 /// Reads the version off the file's header (bytes 60 to 63), before SQLite gets to write beside the file.
-fn refuse_newer(path: &Path, schema: &Schema) -> Result<u32, StoreError> {
+fn refuse_newer(path: &Path, schema: &Schema) -> Result<(), StoreError> {
     let mut header = [0; 64];
-    let Ok(mut file) = File::open(path) else { return Ok(0) };
+    let Ok(mut file) = File::open(path) else { return Ok(()) };
     if file.read_exact(&mut header).is_err() {
-        return Ok(0);
+        return Ok(());
     }
     if !header.starts_with(b"SQLite format 3\0") {
         let reason = "it is no SQLite database".to_owned();
         return Err(StoreError::Damaged { path: path.to_owned(), reason, advice: schema.advice });
     }
     let version = u32::from_be_bytes(header[60..64].try_into().expect("4 bytes"));
-    check_known(path, schema, version)?;
-    Ok(version)
+    check_known(path, schema, version)
 }
 
 fn migrate(path: &Path, schema: &Schema, connection: &mut Connection, from: u32) -> Result<(), StoreError> {
     let failed = |reason: String| StoreError::Migration { path: path.to_owned(), from, reason };
-    let error = |source| sqlite_error(path, schema.advice, "migrate", source);
+    let action = if from == 0 { "make tables" } else { "migrate" };
+    let error = |source| sqlite_error(path, schema.advice, action, source);
     if from > 0 {
         let copy = path.with_extension(format!("v{from}.db"));
         if copy.exists() {

@@ -1,1 +1,83 @@
-//! (being written)
+//! Every shipped definition is valid, and what is generated from code says what the code says.
+//! `UPDATE_DOCS=1 cargo test --test it definitions::` writes the generated files anew.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use tenderwatch::classify::Classifier;
+use tenderwatch::config::{Config, Overrides};
+use tenderwatch::definitions::{DEFAULT_CONFIG, Definitions};
+use tenderwatch::issue;
+use tenderwatch::search;
+use tenderwatch::source::{self, Source};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn is_as_generated(file: &str, text: &str) {
+    let path = root().join(file);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(&path, text).expect("written");
+    }
+    let there = fs::read_to_string(&path).unwrap_or_default();
+    assert!(there == text, "{file} is not what the code says: UPDATE_DOCS=1 cargo test --test it definitions::");
+}
+
+#[test]
+fn the_annotated_defaults_are_the_defaults() {
+    let file = Config::load(Some(&root().join("config.toml")), &Overrides::default()).expect("valid");
+    let built_in = Config::load(None, &Overrides::default()).expect("valid");
+    assert_eq!(file, built_in);
+    // every key stands there with a word about it
+    for line in DEFAULT_CONFIG.lines().filter(|line| line.contains(" = ") && !line.starts_with('#')) {
+        let above = DEFAULT_CONFIG.split(line).next().expect("a beginning").trim_end();
+        let commented = line.contains(" # ") || above.lines().last().is_some_and(|line| line.starts_with('#'));
+        assert!(commented, "{line}");
+    }
+}
+
+#[test]
+fn every_source_is_valid_and_names_its_own_file() {
+    let definitions = Definitions::default();
+    let sources = source::load(&definitions).map_err(|errors| format!("{errors:?}")).expect("valid");
+    let files = fs::read_dir(root().join("sources")).expect("there").count();
+    assert_eq!(sources.len(), files);
+    for file in definitions.list("sources").expect("listed") {
+        let source = Source::parse(&file).map_err(|errors| format!("{errors:?}")).expect("valid");
+        assert_eq!(source.id.as_str(), file.id);
+        assert!(!file.overrides);
+    }
+}
+
+#[test]
+fn every_category_is_valid_and_has_a_label_in_english() {
+    let classifier = Classifier::load(&Definitions::default()).map_err(|errors| format!("{errors:?}")).expect("valid");
+    let files = fs::read_dir(root().join("index/categories")).expect("there").count();
+    assert_eq!(classifier.categories().len(), files);
+    for category in classifier.categories() {
+        assert!(category.label.get("en").is_some_and(|label| !label.is_empty()), "{}", category.id);
+        assert!(!category.terms.is_empty(), "{}", category.id);
+    }
+}
+
+#[test]
+fn the_search_fields_are_written_down() {
+    is_as_generated("index/FIELDS.md", &search::fields_markdown());
+}
+
+#[test]
+fn every_finding_is_written_down() {
+    let mut text = String::from(
+        "# Findings\n\nWhat can be wrong inside a document that is read all the same. A finding stands on its notice under\n\
+         `issues`, with the place and the value; `tenderwatch status` counts notices by code. Generated from\n\
+         `src/issue.rs`; a test keeps it true.\n\n| code | meaning |\n|---|---|\n",
+    );
+    for (code, meaning) in issue::CODES {
+        writeln!(text, "| `{}` | {meaning} |", code.as_str()).expect("memory");
+    }
+    is_as_generated("docs/issues.md", &text);
+}

@@ -265,6 +265,7 @@ async fn packages_come_with_their_faults_and_heal() {
         challenged: Some(3),
         omitted: Some(4),
         replaced: Some(5),
+        missing: None,
         search_throttled: true,
     };
     let publisher = serve(&demo(), Options { faults, ..Options::default() }).await.expect("a port");
