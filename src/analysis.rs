@@ -295,8 +295,9 @@ pub fn stem_token(language: &str, token: &Token<'_>) -> String {
 /// Remembers stems: notices repeat their words, and a look-up is cheaper than a stemmer. One per thread or task.
 #[derive(Debug, Default)]
 pub struct Stems {
-    known: HashMap<String, HashMap<String, String>>,
-    words: usize,
+    /// Language → word → where its stem is.
+    known: Vec<(String, HashMap<String, usize>)>,
+    stems: Vec<String>,
 }
 
 impl Stems {
@@ -305,19 +306,21 @@ impl Stems {
 
     /// [`stem`], remembered.
     pub fn stem(&mut self, language: &str, word: &str) -> &str {
-        if self.words >= Self::MOST {
+        if self.stems.len() >= Self::MOST {
             self.known.clear();
-            self.words = 0;
+            self.stems.clear();
         }
-        if !self.known.contains_key(language) {
-            self.known.insert(language.to_owned(), HashMap::new());
-        }
-        let words = self.known.get_mut(language).expect("just put there");
-        if !words.contains_key(word) {
-            self.words += 1;
-            words.insert(word.to_owned(), stem(language, word));
-        }
-        &words[word]
+        let place = self.known.iter().position(|(known, _)| known == language).unwrap_or_else(|| {
+            self.known.push((language.to_owned(), HashMap::new()));
+            self.known.len() - 1
+        });
+        let words = &mut self.known[place].1;
+        let at = words.get(word).copied().unwrap_or_else(|| {
+            words.insert(word.to_owned(), self.stems.len());
+            self.stems.push(stem(language, word));
+            self.stems.len() - 1
+        });
+        &self.stems[at]
     }
 }
 

@@ -7,6 +7,7 @@
 //! A record: magic, sizes, the SHA-256 of the bytes, the [`Origin`] as JSON, the bytes as one zstd frame, a
 //! CRC-32 over all of it. A torn tail (a crash during a write) fails the CRC and is cut off by the next writer.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use zstd::bulk::Compressor;
 
 use crate::ids::RawId;
 use crate::raw::{Origin, RawDocument};
@@ -79,14 +81,24 @@ pub struct Prepared {
 impl Prepared {
     /// Compresses a document.
     pub fn new(document: &RawDocument) -> Self {
-        let stored = zstd::bulk::compress(&document.body, ZSTD_LEVEL).expect("compressing to memory cannot fail");
         Self {
             id: document.id,
             meta: serde_json::to_vec(&document.origin).expect("an origin is plain data"),
-            stored,
+            stored: compress(&document.body),
             body_len: document.body.len() as u64,
         }
     }
+}
+
+thread_local! {
+    /// Setting up a compressor costs more than compressing a small document.
+    static COMPRESSOR: RefCell<Compressor<'static>> =
+        RefCell::new(Compressor::new(ZSTD_LEVEL).expect("a compressor needs only memory"));
+}
+
+/// One zstd frame, as documents and notices are stored.
+pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(bytes)).expect("compressing to memory cannot fail")
 }
 
 /// The writing end. There is one per data directory; the writer lock is the caller's.

@@ -1,5 +1,6 @@
 //! Documents of one source, in batches: hash, drop what is known, archive, parse, classify, store, index.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,31 +11,41 @@ use super::{IngestError, Session, Workspace};
 use crate::analysis::Stems;
 use crate::archive::{self, Archive, Prepared};
 use crate::formats::{self, Format};
-use crate::ids::SourceId;
+use crate::ids::{RawId, SourceId};
 use crate::raw::{Origin, RawDocument};
 use crate::records::{DocumentOutcome, RecordCounts, SourceReceipt};
 use crate::search::IndexDocument;
 use crate::store::{Batch, Derived, Kept, PreparedNotice, StoredDocument};
 
-const BATCH_DOCUMENTS: usize = 256;
+const BATCH_DOCUMENTS: usize = 128;
 const BATCH_BYTES: usize = 16 << 20;
 
-/// Takes in the documents of one source.
+/// Takes in the documents of one source. While one batch is brought into archive, store and index, the next one is
+/// already read; batches become durable one after the other.
 pub(super) struct Intake<'s, 'w> {
     session: &'s mut Session<'w>,
     format: Option<&'static Format>,
     pending: Vec<(Origin, Bytes)>,
     pending_bytes: usize,
+    /// Read, and not yet archived.
+    read: ReadBatch,
     uncommitted: u64,
-    quarantined: u64,
 }
 
 /// Quarantined documents that are named one by one; a broken package may have a hundred thousand.
 const NAMED: u64 = 20;
 
+/// Documents that nobody knew, and what they say.
+#[derive(Default)]
+struct ReadBatch {
+    documents: Vec<RawDocument>,
+    readings: Vec<(Prepared, Reading)>,
+}
+
 impl<'s, 'w> Intake<'s, 'w> {
     pub fn new(session: &'s mut Session<'w>, format: Option<&'static Format>) -> Self {
-        Self { session, format, pending: Vec::new(), pending_bytes: 0, uncommitted: 0, quarantined: 0 }
+        let read = ReadBatch::default();
+        Self { session, format, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
     }
 
     pub fn session(&mut self) -> &mut Session<'w> {
@@ -46,68 +57,50 @@ impl<'s, 'w> Intake<'s, 'w> {
         self.pending_bytes += body.len();
         self.pending.push((origin, body));
         if self.pending.len() >= BATCH_DOCUMENTS || self.pending_bytes >= BATCH_BYTES {
-            self.flush(receipt)?;
+            self.advance(receipt)?;
         }
         Ok(())
     }
 
     /// Brings everything added so far into archive, store and index (the index without its commit).
     pub fn flush(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
+        if !self.pending.is_empty() {
+            self.advance(receipt)?;
+        }
+        let last = std::mem::take(&mut self.read);
+        let written = bring_in(self.session, last, receipt)?;
+        self.count_written(written)
+    }
+
+    /// Brings in the batch that has been read, and reads the one that is pending.
+    fn advance(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
         let documents: Vec<RawDocument> =
             self.pending.par_drain(..).map(|(origin, body)| RawDocument::new(origin, body)).collect();
         self.pending_bytes = 0;
-        let fresh = self.without_known(documents, receipt)?;
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        let workspace = self.session.workspace;
-        let format = self.format;
-        let read: Vec<(Prepared, Reading)> = fresh
-            .par_iter()
-            .map(|document| (Prepared::new(document), Reading::of(document, format, workspace)))
-            .collect();
-        let mut stored = Vec::with_capacity(read.len());
-        for (document, (prepared, reading)) in fresh.iter().zip(read) {
-            let at = self.session.archive.append(&prepared)?;
-            receipt.count_document(&reading.outcome);
-            reading.count(receipt);
-            self.tell(document, &reading.outcome);
-            stored.push(reading.stored(document, at));
-        }
-        self.session.archive.sync()?;
-        let batch = Batch { documents: stored, archive_end: self.session.archive.end() };
-        let applied = self.session.derived.apply(&mut self.session.kept, batch)?;
-        receipt.notices.new += applied.notices.new;
-        receipt.notices.changed += applied.notices.changed;
-        receipt.notices.unchanged += applied.notices.unchanged;
-        self.uncommitted += applied.written.len() as u64;
-        for (seq, document) in index_documents(applied.written) {
-            self.session.index.put(seq, document)?;
-        }
-        if self.uncommitted >= workspace.config.index.commit_every {
-            self.commit()?;
-        }
-        Ok(())
+        let documents = self.without_known(documents, receipt)?;
+        let last = std::mem::take(&mut self.read);
+        let (format, workspace) = (self.format, self.session.workspace);
+        let session = &mut *self.session;
+        let read = || {
+            documents
+                .par_iter()
+                .map(|document| (Prepared::new(document), Reading::of(document, format, workspace)))
+                .collect()
+        };
+        let (written, readings) = rayon::join(|| bring_in(session, last, receipt), read);
+        self.read = ReadBatch { documents, readings };
+        self.count_written(written?)
+    }
+
+    fn count_written(&mut self, written: u64) -> Result<(), IngestError> {
+        self.uncommitted += written;
+        if self.uncommitted >= self.session.workspace.config.index.commit_every { self.commit() } else { Ok(()) }
     }
 
     /// Flushes and commits the index: from here on a cursor may move.
     pub fn finish(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
         self.flush(receipt)?;
         self.commit()
-    }
-
-    fn tell(&mut self, document: &RawDocument, outcome: &DocumentOutcome) {
-        let DocumentOutcome::Quarantined { code, reason } = outcome else { return };
-        self.quarantined += 1;
-        let name = document.origin.name();
-        if self.quarantined <= NAMED {
-            tracing::warn!(code, raw.id = %document.id, "quarantined {name}: {reason}");
-        } else {
-            tracing::debug!(code, raw.id = %document.id, "quarantined {name}: {reason}");
-        }
-        if self.quarantined == NAMED + 1 {
-            tracing::warn!("more documents are quarantined; `tenderwatch status` counts and names them");
-        }
     }
 
     fn commit(&mut self) -> Result<(), IngestError> {
@@ -125,7 +118,8 @@ impl<'s, 'w> Intake<'s, 'w> {
         receipt: &mut SourceReceipt,
     ) -> Result<Vec<RawDocument>, IngestError> {
         let mut fresh = Vec::with_capacity(documents.len());
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<(SourceId, RawId)> =
+            self.read.documents.iter().map(|document| (document.origin.source.clone(), document.id)).collect();
         for document in documents {
             receipt.bytes += document.body.len() as u64;
             let known = self.session.derived.has_document(&document.origin.source, &document.id)?
@@ -140,12 +134,55 @@ impl<'s, 'w> Intake<'s, 'w> {
     }
 }
 
+fn tell(document: &RawDocument, outcome: &DocumentOutcome, number: u64) {
+    let DocumentOutcome::Quarantined { code, reason } = outcome else { return };
+    let name = document.origin.name();
+    if number <= NAMED {
+        tracing::warn!(code, raw.id = %document.id, "quarantined {name}: {reason}");
+    } else {
+        tracing::debug!(code, raw.id = %document.id, "quarantined {name}: {reason}");
+    }
+    if number == NAMED + 1 {
+        tracing::warn!("more documents are quarantined; `tenderwatch status` counts and names them");
+    }
+}
+
+/// Archive, store, index, in this order; returns how many notices the index was told of.
+fn bring_in(session: &mut Session<'_>, batch: ReadBatch, receipt: &mut SourceReceipt) -> Result<u64, IngestError> {
+    if batch.documents.is_empty() {
+        return Ok(0);
+    }
+    let mut stored = Vec::with_capacity(batch.documents.len());
+    for (document, (prepared, reading)) in batch.documents.iter().zip(batch.readings) {
+        let at = session.archive.append(&prepared)?;
+        receipt.count_document(&reading.outcome);
+        reading.count(receipt);
+        tell(document, &reading.outcome, receipt.documents.quarantined);
+        stored.push(reading.stored(document, at));
+    }
+    session.archive.sync()?;
+    let documents = Batch { documents: stored, archive_end: session.archive.end() };
+    let applied = session.derived.apply(&mut session.kept, documents)?;
+    receipt.notices.new += applied.notices.new;
+    receipt.notices.changed += applied.notices.changed;
+    receipt.notices.unchanged += applied.notices.unchanged;
+    let written = applied.written.len() as u64;
+    for (seq, document) in index_documents(applied.written) {
+        session.index.put(seq, document)?;
+    }
+    Ok(written)
+}
+
+thread_local! {
+    /// Words come again and again, in one batch after the other.
+    static STEMS: RefCell<Stems> = RefCell::default();
+}
+
 /// Index documents in the order of their changes.
 pub(super) fn index_documents(written: Vec<(u64, crate::notice::Notice)>) -> Vec<(u64, IndexDocument)> {
     written
         .into_par_iter()
-        .with_min_len(16)
-        .map_init(Stems::default, |stems, (seq, notice)| (seq, IndexDocument::new(&notice, stems)))
+        .map(|(seq, notice)| (seq, STEMS.with_borrow_mut(|stems| IndexDocument::new(&notice, stems))))
         .collect()
 }
 

@@ -13,7 +13,7 @@ use tantivy::{DocAddress, Index, IndexReader, Order, ReloadPolicy, TantivyError,
 use super::SearchError;
 use super::filter::{Filters, Sort};
 use super::query::Query;
-use super::schema::{Fields, OWN, SCHEMA_VERSION, WORDS, days, stem_tokens, words_analyzer};
+use super::schema::{Fields, OWN, SCHEMA_VERSION, days, register_tokenizers, stem_text};
 use crate::analysis::Stems;
 use crate::config::IndexSettings;
 use crate::ids::NoticeId;
@@ -49,7 +49,7 @@ impl IndexDocument {
             }
         }
         let texts = notice.title.iter().chain(notice.description.iter()).chain(lot_texts());
-        document.add_pre_tokenized_text(fields.stem, stem_tokens(texts, stems));
+        document.add_text(fields.stem, stem_text(texts, stems));
         document.add_text(fields.source, notice.source.as_str());
         document.add_text(fields.stage, notice.stage.as_str());
         for country in notice.buyer_countries() {
@@ -163,7 +163,7 @@ impl IndexWriter {
         }
         std::fs::create_dir_all(&path).map_err(io("create", &path))?;
         let index = Index::create_in_dir(&path, OWN.0.clone()).map_err(engine("create"))?;
-        index.tokenizers().register(WORDS, words_analyzer());
+        register_tokenizers(&index);
         let file = path.join(VERSION_FILE);
         std::fs::write(&file, SCHEMA_VERSION.to_string()).map_err(io("write", &file))?;
         let fields = OWN.1;
@@ -283,7 +283,7 @@ fn sweep(root: &Path, keep: &str) {
 
 fn open_index(path: &Path) -> Result<Index, TantivyError> {
     let index = Index::open_in_dir(path)?;
-    index.tokenizers().register(WORDS, words_analyzer());
+    register_tokenizers(&index);
     Ok(index)
 }
 

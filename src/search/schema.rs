@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use jiff::civil::Date;
+use tantivy::Index;
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
 };
-use tantivy::tokenizer::{PreTokenizedString, TextAnalyzer, Token, TokenStream, Tokenizer};
+use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, WhitespaceTokenizer};
 
 use crate::analysis::{self, Stems};
 
 /// Raised whenever a field or its filling changes; an index of another version is rebuilt.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What a field holds and how it is asked.
 struct FieldRule {
@@ -134,18 +135,17 @@ pub(super) static OWN: LazyLock<(Schema, Fields)> = LazyLock::new(|| {
 
 fn schema() -> Schema {
     let mut builder = Schema::builder();
-    let words = |option| TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(option);
+    let split = |by, option| {
+        TextOptions::default()
+            .set_indexing_options(TextFieldIndexing::default().set_tokenizer(by).set_index_option(option))
+    };
     for rule in FIELDS {
         match rule.kind {
             FieldKind::Id => builder.add_text_field(rule.name, STRING | STORED),
-            FieldKind::Words => builder.add_text_field(
-                rule.name,
-                TextOptions::default().set_indexing_options(words(IndexRecordOption::WithFreqsAndPositions)),
-            ),
-            FieldKind::Stems => builder.add_text_field(
-                rule.name,
-                TextOptions::default().set_indexing_options(words(IndexRecordOption::WithFreqs)),
-            ),
+            FieldKind::Words => {
+                builder.add_text_field(rule.name, split(WORDS, IndexRecordOption::WithFreqsAndPositions))
+            }
+            FieldKind::Stems => builder.add_text_field(rule.name, split(STEMS, IndexRecordOption::WithFreqs)),
             FieldKind::Exact => builder.add_text_field(rule.name, STRING | FAST),
             FieldKind::Number => builder.add_i64_field(rule.name, FAST | INDEXED),
             FieldKind::Decimal => builder.add_f64_field(rule.name, FAST | INDEXED),
@@ -154,8 +154,11 @@ fn schema() -> Schema {
     builder.build()
 }
 
-/// The name of the one tokenizer.
-pub(super) const WORDS: &str = "words";
+/// The name of the tokenizer for texts.
+const WORDS: &str = "words";
+
+/// The name of the one for stems.
+const STEMS: &str = "stems";
 
 /// Days since 1970-01-01.
 pub(super) fn days(date: Date) -> i64 {
@@ -165,7 +168,7 @@ pub(super) fn days(date: Date) -> i64 {
 
 /// Folded words of the shared analysis, for the engine.
 #[derive(Clone, Default)]
-pub(super) struct Words;
+struct Words;
 
 impl Tokenizer for Words {
     type TokenStream<'a> = WordStream<'a>;
@@ -175,7 +178,7 @@ impl Tokenizer for Words {
     }
 }
 
-pub(super) struct WordStream<'a> {
+struct WordStream<'a> {
     tokens: analysis::Tokens<'a>,
     token: Token,
     started: bool,
@@ -202,27 +205,21 @@ impl TokenStream for WordStream<'_> {
     }
 }
 
-/// The engine's handle on [`Words`].
-pub(super) fn words_analyzer() -> TextAnalyzer {
-    TextAnalyzer::builder(Words).build()
+/// Gives an index, new or opened, its two ways to take a text apart.
+pub(super) fn register_tokenizers(index: &Index) {
+    index.tokenizers().register(WORDS, TextAnalyzer::builder(Words).build());
+    index.tokenizers().register(STEMS, TextAnalyzer::builder(WhitespaceTokenizer::default()).build());
 }
 
-/// Stems of texts in their languages, as one token stream.
-pub(super) fn stem_tokens<'a>(
-    texts: impl Iterator<Item = (&'a str, &'a str)>,
-    stems: &mut Stems,
-) -> PreTokenizedString {
-    let mut tokens = Vec::new();
-    for (language, text) in texts {
-        for token in analysis::tokens(text) {
-            let stem = stems.stem(language, token.surface);
-            tokens.push(Token {
-                position: tokens.len(),
-                text: stem.to_owned(),
-                position_length: 1,
-                ..Token::default()
-            });
+/// Stems of texts in their languages, one after the other with spaces between. That is far less for the
+/// engine to carry around than a list of tokens.
+pub(super) fn stem_text<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>, stems: &mut Stems) -> String {
+    let mut text = String::new();
+    for (language, words) in texts {
+        for token in analysis::tokens(words) {
+            text.push_str(stems.stem(language, token.surface));
+            text.push(' ');
         }
     }
-    PreTokenizedString { text: String::new(), tokens }
+    text
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::kept::Kept;
 use super::schema::{Database, Schema};
 use super::{StoreError, position_parse, position_text};
-use crate::archive::Position;
+use crate::archive::{self, Position};
 use crate::ids::{NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 use crate::notice::Notice;
@@ -41,7 +41,6 @@ const SCHEMA: Schema = Schema {
     durable: false,
 };
 
-const ZSTD_LEVEL: i32 = 3;
 /// The score from which a category is a label.
 const LABEL: f64 = 0.5;
 
@@ -59,7 +58,7 @@ impl PreparedNotice {
     pub fn new(mut notice: Notice) -> Self {
         notice.first_seen = None;
         let json = serde_json::to_vec(&notice).expect("a notice is plain data");
-        let stored = zstd::bulk::compress(&json, ZSTD_LEVEL).expect("compressing to memory cannot fail");
+        let stored = archive::compress(&json);
         // The content is the notice without what we add to it and without which copy it was read from.
         let added = (std::mem::take(&mut notice.categories), std::mem::take(&mut notice.issues), notice.licence.take());
         let raw_id = std::mem::replace(&mut notice.raw_id, RawId::from_digest([0; 32]));
