@@ -97,7 +97,7 @@ fn measure(what: &str, packages: &[PathBuf]) -> f64 {
 fn workspace(data: &Path) -> Workspace {
     let overrides = Overrides { data: Some(data.to_owned()), ..Overrides::default() };
     Workspace::load(Config::load(None, &overrides).expect("valid defaults"))
-        .unwrap_or_else(|errors| panic!("{errors:?}"))
+        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 /// Imports into a fresh directory; what came out is read back from the store.

@@ -22,7 +22,8 @@ fn a_crawl_that_is_killed_anywhere_ends_where_an_uninterrupted_one_does() {
 
 fn workspace(data: &Path) -> Workspace {
     let overrides = Overrides { data: Some(data.to_owned()), ..Overrides::default() };
-    Workspace::load(Config::load(None, &overrides).expect("valid defaults")).ok().expect("valid definitions")
+    Workspace::load(Config::load(None, &overrides).expect("valid defaults"))
+        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 fn import(workspace: &Workspace, path: &Path) {

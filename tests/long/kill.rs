@@ -202,7 +202,7 @@ impl Ground {
         );
         std::fs::write(&config, text).expect("written");
         let config = Config::load(Some(&config), &Overrides::default()).expect("a valid configuration");
-        let workspace = Workspace::load(config).ok().expect("valid definitions");
+        let workspace = Workspace::load(config).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         Self { folder, workspace, publisher }
     }
 

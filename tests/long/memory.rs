@@ -29,8 +29,7 @@ pub fn prove(megabytes: u64) {
         }
     };
 
-    let plan = plan(wanted(plain / notices) * ISSUES);
-    check("crawl", crawl(&plan, folder.path()));
+    check("crawl", crawl(&plan(wanted(plain / notices) * ISSUES), folder.path()));
     for each in [plain / notices, packed / notices] {
         let notices = write(wanted(each) * ISSUES, &path);
         let (packed, plain) = sizes(&path);
