@@ -30,7 +30,6 @@ pub(super) struct Intake<'s, 'w> {
     /// Read, and not yet archived.
     read: ReadBatch,
     uncommitted: u64,
-    quarantined: u64,
 }
 
 /// Quarantined documents that are named one by one; a broken package may have a hundred thousand.
@@ -46,7 +45,7 @@ struct ReadBatch {
 impl<'s, 'w> Intake<'s, 'w> {
     pub fn new(session: &'s mut Session<'w>, format: Option<&'static Format>) -> Self {
         let read = ReadBatch::default();
-        Self { session, format, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0, quarantined: 0 }
+        Self { session, format, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
     }
 
     pub fn session(&mut self) -> &mut Session<'w> {
@@ -88,10 +87,7 @@ impl<'s, 'w> Intake<'s, 'w> {
                 .map(|document| (Prepared::new(document), Reading::of(document, format, workspace)))
                 .collect()
         };
-        let (written, readings): (_, Vec<(Prepared, Reading)>) = rayon::join(|| bring_in(session, last, receipt), read);
-        for (document, (_, reading)) in documents.iter().zip(&readings) {
-            self.tell(document, &reading.outcome);
-        }
+        let (written, readings) = rayon::join(|| bring_in(session, last, receipt), read);
         self.read = ReadBatch { documents, readings };
         self.count_written(written?)
     }
@@ -105,20 +101,6 @@ impl<'s, 'w> Intake<'s, 'w> {
     pub fn finish(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
         self.flush(receipt)?;
         self.commit()
-    }
-
-    fn tell(&mut self, document: &RawDocument, outcome: &DocumentOutcome) {
-        let DocumentOutcome::Quarantined { code, reason } = outcome else { return };
-        self.quarantined += 1;
-        let name = document.origin.name();
-        if self.quarantined <= NAMED {
-            tracing::warn!(code, raw.id = %document.id, "quarantined {name}: {reason}");
-        } else {
-            tracing::debug!(code, raw.id = %document.id, "quarantined {name}: {reason}");
-        }
-        if self.quarantined == NAMED + 1 {
-            tracing::warn!("more documents are quarantined; `tenderwatch status` counts and names them");
-        }
     }
 
     fn commit(&mut self) -> Result<(), IngestError> {
@@ -152,6 +134,19 @@ impl<'s, 'w> Intake<'s, 'w> {
     }
 }
 
+fn tell(document: &RawDocument, outcome: &DocumentOutcome, number: u64) {
+    let DocumentOutcome::Quarantined { code, reason } = outcome else { return };
+    let name = document.origin.name();
+    if number <= NAMED {
+        tracing::warn!(code, raw.id = %document.id, "quarantined {name}: {reason}");
+    } else {
+        tracing::debug!(code, raw.id = %document.id, "quarantined {name}: {reason}");
+    }
+    if number == NAMED + 1 {
+        tracing::warn!("more documents are quarantined; `tenderwatch status` counts and names them");
+    }
+}
+
 /// Archive, store, index, in this order; returns how many notices the index was told of.
 fn bring_in(session: &mut Session<'_>, batch: ReadBatch, receipt: &mut SourceReceipt) -> Result<u64, IngestError> {
     if batch.documents.is_empty() {
@@ -162,6 +157,7 @@ fn bring_in(session: &mut Session<'_>, batch: ReadBatch, receipt: &mut SourceRec
         let at = session.archive.append(&prepared)?;
         receipt.count_document(&reading.outcome);
         reading.count(receipt);
+        tell(document, &reading.outcome, receipt.documents.quarantined);
         stored.push(reading.stored(document, at));
     }
     session.archive.sync()?;
