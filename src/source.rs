@@ -2,6 +2,8 @@
 //!
 //! The dialect is plan × page × document × record × map. It knows what may be said; it asks nobody.
 
+mod template;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use url::Url;
 
+pub use self::template::fill_dates;
 use crate::codes;
 use crate::config::parse_duration;
 use crate::definitions::{DefinitionError, DefinitionFile, Definitions};
@@ -702,42 +705,6 @@ fn weekday(day: RawWeekday) -> Weekday {
         RawWeekday::Sat => Weekday::Saturday,
         RawWeekday::Sun => Weekday::Sunday,
     }
-}
-
-/// Fills `{date:FORMAT}` in every string of a body.
-///
-/// # Errors
-/// A placeholder that is not closed, of another name, or with a format that does not work.
-pub fn fill_dates(json: &serde_json::Value, date: Date) -> Result<serde_json::Value, String> {
-    use serde_json::Value;
-    Ok(match json {
-        Value::String(text) => Value::String(fill_date(text, date)?),
-        Value::Array(items) => Value::Array(items.iter().map(|item| fill_dates(item, date)).collect::<Result<_, _>>()?),
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .map(|(key, value)| Ok((key.clone(), fill_dates(value, date)?)))
-                .collect::<Result<_, String>>()?,
-        ),
-        other => other.clone(),
-    })
-}
-
-fn fill_date(text: &str, date: Date) -> Result<String, String> {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (placeholder, tail) = after.split_once('}').ok_or_else(|| format!("a {{ is not closed in \"{text}\""))?;
-        let format = placeholder
-            .strip_prefix("date:")
-            .ok_or_else(|| format!("knows only {{date:FORMAT}}, found {{{placeholder}}}"))?;
-        filled.push_str(before);
-        let printed =
-            jiff::fmt::strtime::format(format, date).map_err(|error| format!("{{{placeholder}}}: {error}"))?;
-        filled.push_str(&printed);
-        rest = tail;
-    }
-    filled.push_str(rest);
-    Ok(filled)
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub struct DigestInput {
     pub sources: Vec<SourceState>,
     /// Documents in quarantine.
     pub quarantined: u64,
-    /// Names of the categories, in the order of the taxonomy.
+    /// Names of the categories, in the order in which they are printed.
     pub categories: Vec<(CategoryId, String)>,
 }
 
@@ -109,7 +109,7 @@ pub struct Digest {
     pub labelled: u64,
     /// Countries that published.
     pub countries: u64,
-    /// Per category, in the order of the taxonomy.
+    /// Per category, in the order that was given.
     pub categories: Vec<CategoryDigest>,
     /// What closes soon, by deadline.
     pub closing: Vec<ClosingLine>,

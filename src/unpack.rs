@@ -260,8 +260,8 @@ fn hostile(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Files that accompany data but are none.
-fn is_no_data(name: &str) -> bool {
+/// Files that accompany data but are none, by their name; see [`Entry::Ignored`].
+pub fn is_no_data(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
     let stem = file.split('.').next().unwrap_or(&file);
     let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -270,11 +270,6 @@ fn is_no_data(name: &str) -> bool {
         || matches!(extension, "md5" | "sha1" | "sha256" | "sig" | "xsd" | "dtd" | "md")
         || file.starts_with('.')
         || file == "thumbs.db"
-}
-
-/// Whether a file on disk is plainly no data, by its name; see [`Entry::Ignored`].
-pub fn is_ignored_name(name: &str) -> bool {
-    is_no_data(name)
 }
 
 fn read_up_to(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {

@@ -223,7 +223,7 @@ fn walk(
         return Ok(ControlFlow::Continue(()));
     }
     // A pipe or device may be named, but one that merely lies in a folder would be waited for without end.
-    if depth > 0 && (!kind.is_file() || unpack::is_ignored_name(&name)) {
+    if depth > 0 && (!kind.is_file() || unpack::is_no_data(&name)) {
         return Ok(take(&name, DocumentEntry::Ignored { path: Vec::new() }));
     }
     match File::open(path) {
