@@ -85,6 +85,70 @@ pub fn country(code: &str) -> Option<&'static Country> {
     COUNTRY_BY_CODE.get(code).copied()
 }
 
+/// A country by any code that publishers use for it (alpha-2, alpha-3, NUTS letters such as `EL`, `UK`), in any case,
+/// or by its English name.
+pub fn country_of(text: &str) -> Option<&'static Country> {
+    static BY_NAME: LazyLock<HashMap<String, &'static Country>> = LazyLock::new(|| {
+        let mut map: HashMap<String, &'static Country> =
+            COUNTRIES.iter().map(|country| (country.name.to_lowercase(), country)).collect();
+        for (other, code) in OTHER_NAMES {
+            map.extend(country(code).map(|country| ((*other).to_owned(), country)));
+        }
+        map
+    });
+    let text = text.trim();
+    let upper = text.to_uppercase();
+    let code = match upper.as_str() {
+        "EL" => "GR",
+        "UK" => "GB",
+        other => other,
+    };
+    country(code).filter(|country| !country.iso2.is_empty()).or_else(|| BY_NAME.get(&text.to_lowercase()).copied())
+}
+
+/// Names of countries that the list has under another one, lower case.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("czech republic", "CZ"),
+    ("the netherlands", "NL"),
+    ("great britain", "GB"),
+    ("england", "GB"),
+    ("scotland", "GB"),
+    ("wales", "GB"),
+    ("northern ireland", "GB"),
+    ("united states of america", "US"),
+    ("usa", "US"),
+    ("turkey", "TR"),
+    ("vietnam", "VN"),
+    ("deutschland", "DE"),
+    ("österreich", "AT"),
+    ("schweiz", "CH"),
+    ("españa", "ES"),
+    ("italia", "IT"),
+    ("polska", "PL"),
+    ("norge", "NO"),
+    ("sverige", "SE"),
+    ("danmark", "DK"),
+    ("suomi", "FI"),
+    ("eesti", "EE"),
+    ("latvija", "LV"),
+    ("lietuva", "LT"),
+    ("česká republika", "CZ"),
+    ("česko", "CZ"),
+    ("slovensko", "SK"),
+    ("slovenská republika", "SK"),
+    ("magyarország", "HU"),
+    ("românia", "RO"),
+    ("hrvatska", "HR"),
+    ("slovenija", "SI"),
+    ("ελλάδα", "GR"),
+    ("κύπρος", "CY"),
+    ("българия", "BG"),
+    ("україна", "UA"),
+    ("belgië", "BE"),
+    ("belgique", "BE"),
+    ("nederland", "NL"),
+];
+
 /// Every country, by alpha-3 code.
 pub fn countries() -> &'static [Country] {
     &COUNTRIES
@@ -119,6 +183,39 @@ pub fn cpv_digits(text: &str) -> Option<&str> {
     let text = text.trim();
     let digits = text.split_once('-').map_or(text, |(digits, check)| if check.len() == 1 { digits } else { text });
     (digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
+}
+
+/// CPV codes in a text, 8 digits each, each once, in order. A run of 8 digits counts, with or without check digit; a
+/// run of 7 (its leading zero lost) only when nothing but codes stands in the text, or when a check digit follows.
+pub fn cpv_in(text: &str) -> Vec<String> {
+    let only_codes = !text.chars().any(char::is_alphabetic);
+    let mut found: Vec<String> = Vec::new();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() && found.len() < 1000 {
+        if !bytes[at].is_ascii_digit() {
+            at += 1;
+            continue;
+        }
+        let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = &text[at..end];
+        let checked = bytes.get(end) == Some(&b'-')
+            && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
+            && !bytes.get(end + 2).is_some_and(u8::is_ascii_digit);
+        let code = match digits.len() {
+            8 => Some(digits.to_owned()),
+            7 if only_codes || checked => Some(format!("0{digits}")),
+            9 if cpv_label(&digits[..8]).is_some() => Some(digits[..8].to_owned()),
+            _ => None,
+        };
+        if let Some(code) = code
+            && !found.contains(&code)
+        {
+            found.push(code);
+        }
+        at = if checked { end + 2 } else { end };
+    }
+    found
 }
 
 /// English label of a CPV code of 8 digits; `None` when the code is in no list.

@@ -4,10 +4,11 @@
 //! [`ParseError`]; nothing in between. It refuses to know where documents come from or where notices go.
 
 pub mod eforms;
-mod privacy;
+pub mod privacy;
+mod reading;
 mod xml;
 
-use crate::issue::Issue;
+use crate::issue::{Issue, IssueCode, NonNotice};
 use crate::notice::Notice;
 use crate::raw::RawDocument;
 use crate::records::RecordCounts;
@@ -21,6 +22,25 @@ pub struct Parsed {
     pub issues: Vec<Issue>,
     /// Records read, and what became of them.
     pub records: RecordCounts,
+}
+
+impl Parsed {
+    /// One more record that is a notice.
+    fn notice(&mut self, notice: Notice) {
+        self.records.notice();
+        self.notices.push(notice);
+    }
+
+    /// One more record that is known to be no notice.
+    fn non_notice(&mut self, rule: NonNotice) {
+        self.records.non_notice(rule);
+    }
+
+    /// One more record that cannot be read, where it stands and why; the document's other records are.
+    fn unreadable(&mut self, path: impl Into<String>, reason: &str) {
+        self.records.quarantined();
+        self.issues.push(Issue::new(IssueCode::UnreadableRecord, path, reason));
+    }
 }
 
 /// A document that cannot be read at all; it is quarantined.

@@ -67,8 +67,44 @@ issue_codes! {
     WithheldValue = "withheld-value": "a value that the publisher masked (-1, `unpublished`, 1970-01-01); shown as withheld",
     PlaceholderValue = "placeholder-value": "an amount of 0 or 1 or less that reads like a placeholder; kept",
     UnknownDialect = "unknown-dialect": "a customisation id that no eForms SDK has; read as eForms all the same",
+    GuessedLanguage = "guessed-language": "nothing declares the language of a text; it was detected from the text itself",
+    UnreadableRecord = "unreadable-record": "one record of a document that cannot be read; the others are",
+    RepairedEncoding = "repaired-encoding": "text that was written in one encoding and read in another (`â€™` for `’`); repaired, the original is in the archive",
+    ImplausibleDate = "implausible-date": "a date far outside the life of a notice; kept as written under `extra`",
     RepairedText = "repaired-text": "control characters or broken entities that were repaired before reading",
     Truncated = "truncated": "a list or text that was cut at the program's own bound",
+}
+
+macro_rules! non_notices {
+    ($($variant:ident = $name:literal : $meaning:literal,)*) => {
+        /// Why a record is known to be no notice: a closed set of rules, counted in receipts.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum NonNotice {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl NonNotice {
+            /// The rule's name as printed.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+
+        /// Every rule with its meaning, in the order of `docs/issues.md`.
+        pub const NON_NOTICES: &[(NonNotice, &str)] = &[$((NonNotice::$variant, $meaning),)*];
+    };
+}
+
+non_notices! {
+    CompanyRegistration = "company-registration": "a European company or grouping was registered (eForms X01, X02); nothing is bought",
+    Tombstone = "tombstone": "the publisher took an entry back; what it referred to stays, and the reference is kept as a finding",
+    Lookup = "lookup": "an answer of a lookup service: organisations, types, dictionaries, descriptions of an interface",
+    OtherDecision = "other-decision": "a decision of a public body that is neither a call nor an award",
+    EmptyRow = "empty-row": "a row without any value",
+    HeaderRow = "header-row": "a row of column names",
+    SectionRow = "section-row": "a row that only opens a section of a table",
+    TotalRow = "total-row": "a row that only sums up others",
+    ProfileNotice = "profile-notice": "a buyer announced its profile page; nothing is bought",
 }
 
 #[cfg(test)]

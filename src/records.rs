@@ -2,11 +2,14 @@
 //!
 //! It knows their shape and their sums, not who fills or stores them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RawId, RunId, SourceId};
+use crate::issue::NonNotice;
 
 /// How far a source has been read completely. It moves last: after archive, store and index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,16 +60,51 @@ pub struct DocumentCounts {
 }
 
 /// Records of one source in one run. `read = notices + non_notice + quarantined`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordCounts {
     /// Rows or entries that may be a notice.
     pub read: u64,
     /// Those that were one.
     pub notices: u64,
-    /// Known to be none, by rule.
+    /// Known to be none: the sum of `by_rule`.
     pub non_notice: u64,
     /// Unreadable.
     pub quarantined: u64,
+    /// Why those are known to be no notice, by the rule's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_rule: BTreeMap<String, u64>,
+}
+
+impl RecordCounts {
+    /// One more notice.
+    pub fn notice(&mut self) {
+        self.read += 1;
+        self.notices += 1;
+    }
+
+    /// One more record that is known to be no notice.
+    pub fn non_notice(&mut self, rule: NonNotice) {
+        self.read += 1;
+        self.non_notice += 1;
+        *self.by_rule.entry(rule.as_str().to_owned()).or_default() += 1;
+    }
+
+    /// One more record that cannot be read.
+    pub fn quarantined(&mut self) {
+        self.read += 1;
+        self.quarantined += 1;
+    }
+
+    /// Adds the counts of another document.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.notices += other.notices;
+        self.non_notice += other.non_notice;
+        self.quarantined += other.quarantined;
+        for (rule, count) in &other.by_rule {
+            *self.by_rule.entry(rule.clone()).or_default() += count;
+        }
+    }
 }
 
 /// What the notices meant for the store.

@@ -15,6 +15,7 @@ use crate::formats::{self, Format};
 use crate::ids::{RunId, SourceId};
 use crate::ingest::{DocumentEntry, read_documents};
 use crate::raw::{Origin, RawDocument};
+use crate::records::RecordCounts;
 
 /// Read files and print their notices, storing nothing.
 ///
@@ -42,8 +43,7 @@ struct Totals {
     quarantined: u64,
     failed: u64,
     ignored: u64,
-    notices: u64,
-    non_notice: u64,
+    records: RecordCounts,
     issues: BTreeMap<&'static str, u64>,
 }
 
@@ -118,7 +118,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         context.json(&json!({
             "documents": {"fetched": totals.documents, "parsed": totals.parsed, "quarantined": totals.quarantined,
                           "failed": totals.failed, "ignored": totals.ignored},
-            "records": {"notices": totals.notices, "non_notice": totals.non_notice},
+            "records": totals.records,
             "issues": totals.issues,
         }))?;
     }
@@ -137,8 +137,7 @@ fn one(
     match formats::parse(document, format) {
         Ok(parsed) => {
             totals.parsed += 1;
-            totals.notices += parsed.records.notices;
-            totals.non_notice += parsed.records.non_notice;
+            totals.records.add(&parsed.records);
             let on_notices = parsed
                 .notices
                 .iter()
@@ -157,6 +156,7 @@ fn one(
         }
         Err(error) => {
             totals.quarantined += 1;
+            totals.records.quarantined();
             let line =
                 json!({"document": document.origin.name(), "quarantined": error.code(), "reason": error.to_string()});
             writeln!(findings, "{line}")?;

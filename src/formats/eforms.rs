@@ -17,10 +17,9 @@ use self::read::{Node, Reading, extended};
 use super::{Format, ParseError, Parsed, xml};
 use crate::codes;
 use crate::ids::NoticeId;
-use crate::issue::IssueCode;
+use crate::issue::{IssueCode, NonNotice};
 use crate::notice::{Notice, Stage};
 use crate::raw::RawDocument;
-use crate::records::RecordCounts;
 
 /// The line in the table.
 pub const FORMAT: Format = Format { name: "eforms", version: 1, sniff, parse };
@@ -38,14 +37,14 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
         let found = xml::root_of(&document.body).map_or_else(|error| error.to_string(), |root| root.to_string());
         return Err(ParseError::NotThisFormat { format: FORMAT.name, found });
     };
+    let mut parsed = Parsed::default();
     if tree.root().name() == El::BusinessRegistrationInformationNotice {
         // A European company or grouping was registered: published on TED, but nothing is bought.
-        let records = RecordCounts { read: 1, non_notice: 1, ..RecordCounts::default() };
-        return Ok(Parsed { records, ..Parsed::default() });
+        parsed.non_notice(NonNotice::CompanyRegistration);
+    } else {
+        parsed.notice(notice(tree.root(), document, text.repaired));
     }
-    let notice = notice(tree.root(), document, text.repaired);
-    let records = RecordCounts { read: 1, notices: 1, ..RecordCounts::default() };
-    Ok(Parsed { notices: vec![notice], issues: Vec::new(), records })
+    Ok(parsed)
 }
 
 fn is_notice_root(name: El) -> bool {

@@ -237,10 +237,7 @@ impl Reading {
     }
 
     fn count(&self, receipt: &mut SourceReceipt) {
-        receipt.records.read += self.records.read;
-        receipt.records.notices += self.records.notices;
-        receipt.records.non_notice += self.records.non_notice;
-        receipt.records.quarantined += self.records.quarantined;
+        receipt.records.add(&self.records);
         let on_notices: usize = self.notices.iter().map(|notice| notice.notice().issues.len()).sum();
         receipt.issues += (self.issues.len() + on_notices) as u64;
     }

@@ -79,5 +79,12 @@ fn every_finding_is_written_down() {
     for (code, meaning) in issue::CODES {
         writeln!(text, "| `{}` | {meaning} |", code.as_str()).expect("memory");
     }
+    text.push_str(
+        "\n## Records that are no notice\n\nA record that is known to be no notice is counted under its rule in receipts (`records.by_rule`).\n\n\
+         | rule | meaning |\n|---|---|\n",
+    );
+    for (rule, meaning) in issue::NON_NOTICES {
+        writeln!(text, "| `{}` | {meaning} |", rule.as_str()).expect("memory");
+    }
     is_as_generated("docs/issues.md", &text);
 }

@@ -13,6 +13,20 @@ use tenderwatch::ids::{RunId, SourceId};
 use tenderwatch::notice::Notice;
 use tenderwatch::raw::{Origin, RawDocument};
 
+/// One line of the coverage table: in how many records of the corpus a second reader (another library, or plain path
+/// counts) finds a field, and in how many of their notices we have it.
+pub struct Coverage {
+    pub format: &'static str,
+    /// `id`, `published_on`, `deadline`, `buyers`, `title`, `description`, `cpv`, `value`, `lots`, `awards` …
+    pub field: &'static str,
+    /// Records in which the second reader finds it.
+    pub there: usize,
+    /// Those among them whose notice has it.
+    pub read: usize,
+    /// Why `read` may be smaller; empty when it may not.
+    pub why: &'static str,
+}
+
 pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
     let origin = Origin {
         source: SourceId::from("eu-ted"),
@@ -59,7 +73,8 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// `tests/fixtures/formats/<format>/<what-it-shows>.xml` → `.json`; `UPDATE_GOLDEN=1` writes them anew.
+/// `tests/fixtures/formats/<format>/<what-it-shows>.xml` (or `.json`, `.csv` …) → `<what-it-shows>.expected.json`;
+/// `UPDATE_GOLDEN=1` writes them anew.
 #[test]
 fn golden_pairs_hold() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
@@ -69,8 +84,8 @@ fn golden_pairs_hold() {
         let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
         let format = formats::find(&name).unwrap_or_else(|| panic!("{name} is a format"));
         for input in entries(&folder) {
-            let golden = input.with_extension("json");
-            if input == golden {
+            let golden = input.with_extension("expected.json");
+            if input.to_string_lossy().ends_with(".expected.json") {
                 continue;
             }
             let body = fs::read(&input).expect("a readable fixture");
