@@ -1,7 +1,10 @@
-//! Packages → documents: gzip, tar and zip, nested, as a stream, with every size bounded.
+//! Packages → documents: gzip, tar and zip, nested, as a stream, with every size bounded; JSON Lines and what is too
+//! large to be read at once are split.
 //!
 //! What a package is, its bytes say (gzip, zip and tar magic), not its name. Names inside are only labels:
 //! nothing is ever written under them. It knows nothing about what the documents are.
+
+mod split;
 
 use std::cell::Cell;
 use std::io::{BufReader, Cursor, Read, Seek};
@@ -11,6 +14,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
+use self::split::Piece;
 use crate::config::Limits;
 
 const DEPTH: usize = 4;
@@ -207,23 +211,23 @@ impl Walk<'_> {
             self.give(Entry::Ignored { path: path.to_vec() });
             return Ok(());
         }
-        let limit = self.limits.document;
-        let mut body = Vec::new();
-        let mut chunk = vec![0; 1 << 16];
-        loop {
-            let read = input.read(&mut chunk).map_err(|error| self.broken(path, &error))?;
-            if read == 0 {
-                break;
-            }
-            if body.len() as u64 + read as u64 > limit {
-                let reason = format!("is larger than {} MiB (limits.document)", limit >> 20);
-                self.give(Entry::Refused { path: path.to_vec(), reason });
-                return Ok(());
-            }
-            body.extend_from_slice(&chunk[..read]);
-        }
-        self.give(Entry::Document { path: path.to_vec(), body: body.into() });
-        Ok(())
+        let mut stopped = false;
+        let outcome = split::split(input, self.limits.document, &mut |piece| {
+            let numbered = |number: u64| {
+                let mut path = path.to_vec();
+                path.extend((number > 0).then(|| format!("#{number}")));
+                path
+            };
+            let entry = match piece {
+                Piece::Whole(body) => Entry::Document { path: path.to_vec(), body },
+                Piece::Part(number, body) => Entry::Document { path: numbered(number), body },
+                Piece::Refused(number, reason) => Entry::Refused { path: numbered(number), reason },
+            };
+            stopped = stopped || (self.sink)(entry).is_break();
+            !stopped
+        });
+        self.stopped |= stopped;
+        outcome.map_err(|error| self.broken(path, &error))
     }
 
     fn give(&mut self, entry: Entry) {
