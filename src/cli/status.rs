@@ -95,6 +95,14 @@ fn size(path: &std::path::Path) -> u64 {
     path.read_dir().map_or(0, |entries| entries.flatten().map(|entry| size(&entry.path())).sum())
 }
 
+/// Most frequent first.
+fn ranked(values: &BTreeMap<String, u64>) -> String {
+    let mut values: Vec<(&String, &u64)> = values.iter().collect();
+    values.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+    let list: Vec<String> = values.iter().map(|(value, count)| format!("{value} {count}")).collect();
+    list.join(", ")
+}
+
 fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
     let counts = &report.counts;
     for source in &report.sources {
@@ -110,6 +118,11 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
             writeln!(out, "  {error}")?;
         }
     }
+    for (name, by_source) in [("findings", &counts.issues_by_source), ("no notice", &counts.non_notices_by_source)] {
+        for (source, values) in by_source {
+            writeln!(out, "{source}: {name}: {}", ranked(values))?;
+        }
+    }
     writeln!(out, "{} notices from {} documents in {}", counts.notices, counts.documents, report.data)?;
     for (name, values) in [
         ("source", &counts.by_source),
@@ -121,10 +134,7 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
         ("quarantine", &counts.by_quarantine),
     ] {
         if !values.is_empty() {
-            let mut values: Vec<(&String, &u64)> = values.iter().collect();
-            values.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
-            let list: Vec<String> = values.iter().map(|(value, count)| format!("{value} {count}")).collect();
-            writeln!(out, "  {name:<10} {}", list.join(", "))?;
+            writeln!(out, "  {name:<10} {}", ranked(values))?;
         }
     }
     for document in &report.quarantined {

@@ -18,7 +18,8 @@ use crate::notice::Notice;
 use crate::records::{DocumentOutcome, NoticeCounts, NoticeSummary, Quarantined, RecordCounts};
 
 const SCHEMA: Schema = Schema {
-    steps: &["CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    steps: &[
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
          CREATE TABLE documents (
              source TEXT NOT NULL, raw_id BLOB NOT NULL, at TEXT NOT NULL, name TEXT NOT NULL, format TEXT,
              code TEXT, reason TEXT, issues TEXT,
@@ -35,7 +36,10 @@ const SCHEMA: Schema = Schema {
          CREATE INDEX labels_notice ON labels (notice_id);
          CREATE TABLE issues (
              notice_id TEXT NOT NULL, code TEXT NOT NULL, times INTEGER NOT NULL,
-             PRIMARY KEY (notice_id, code)) STRICT, WITHOUT ROWID;"],
+             PRIMARY KEY (notice_id, code)) STRICT, WITHOUT ROWID;",
+        // What a document's records were, as JSON; absent where it was one notice and nothing else.
+        "ALTER TABLE documents ADD COLUMN records TEXT",
+    ],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
     durable: false,
@@ -162,8 +166,12 @@ pub struct Counts {
     pub by_category: BTreeMap<String, u64>,
     /// By buyer country; a notice may count in several.
     pub by_country: BTreeMap<String, u64>,
-    /// Findings by code: notices that have one.
+    /// Findings by code: notices and documents that have one.
     pub by_issue: BTreeMap<String, u64>,
+    /// The same by source, then by code.
+    pub issues_by_source: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Records that are known to be no notice, by source, then by rule.
+    pub non_notices_by_source: BTreeMap<String, BTreeMap<String, u64>>,
     /// Quarantined documents by code.
     pub by_quarantine: BTreeMap<String, u64>,
     /// Newest publication date by source.
@@ -570,6 +578,28 @@ impl Derived {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&error)?;
             rows.collect::<Result<_, _>>().map_err(&error)?
         };
+        let nested = |sql: &str| -> Result<BTreeMap<String, BTreeMap<String, u64>>, StoreError> {
+            let mut statement = connection.prepare(sql).map_err(&error)?;
+            let mut rows = statement.query([]).map_err(&error)?;
+            let mut found: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+            while let Some(row) = rows.next().map_err(&error)? {
+                let read = |at| row.get::<_, String>(at).map_err(&error);
+                let count: u64 = row.get(2).map_err(&error)?;
+                *found.entry(read(0)?).or_default().entry(read(1)?).or_default() += count;
+            }
+            Ok(found)
+        };
+        let issues_by_source = nested(
+            "SELECT notices.source, issues.code, count(*) FROM issues JOIN notices ON notices.id = issues.notice_id
+             GROUP BY 1, 2
+             UNION ALL
+             SELECT source, json_extract(value, '$.code'), count(DISTINCT raw_id)
+             FROM documents, json_each(documents.issues) WHERE documents.issues IS NOT NULL GROUP BY 1, 2",
+        )?;
+        let non_notices_by_source = nested(
+            "SELECT source, key, sum(value) FROM documents, json_each(documents.records, '$.by_rule')
+             WHERE documents.records IS NOT NULL GROUP BY 1, 2",
+        )?;
         Ok(Counts {
             notices: one("SELECT count(*) FROM notices")?,
             documents: one("SELECT count(*) FROM documents")?,
@@ -580,7 +610,15 @@ impl Derived {
             by_country: many(
                 "SELECT value, count(*) FROM notices, json_each(notices.summary, '$.countries') GROUP BY 1",
             )?,
-            by_issue: many("SELECT code, count(*) FROM issues GROUP BY 1")?,
+            by_issue: {
+                let mut all = BTreeMap::new();
+                for (code, count) in issues_by_source.values().flatten() {
+                    *all.entry(code.clone()).or_default() += count;
+                }
+                all
+            },
+            issues_by_source,
+            non_notices_by_source,
             by_quarantine: many("SELECT code, count(*) FROM documents WHERE code IS NOT NULL GROUP BY 1")?,
             newest,
         })
@@ -613,11 +651,13 @@ fn insert_document(transaction: &Transaction<'_>, document: &StoredDocument) -> 
         DocumentOutcome::Quarantined { code, reason } => (Some(code), Some(reason)),
         _ => (None, None),
     };
+    let plain = document.records.read == document.records.notices && document.records.notices == 1;
+    let records = (!plain).then(|| serde_json::to_string(&document.records).expect("plain data"));
     let issues = (!document.issues.is_empty()).then(|| serde_json::to_string(&document.issues).expect("plain data"));
     transaction
         .prepare_cached(
-            "INSERT INTO documents (source, raw_id, at, name, format, code, reason, issues)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            "INSERT INTO documents (source, raw_id, at, name, format, code, reason, issues, records)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             document.source.as_str(),
@@ -627,7 +667,8 @@ fn insert_document(transaction: &Transaction<'_>, document: &StoredDocument) -> 
             document.format,
             code,
             reason,
-            issues
+            issues,
+            records
         ])?;
     Ok(())
 }

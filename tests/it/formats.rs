@@ -41,6 +41,11 @@ pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
     RawDocument::new(origin, body.into())
 }
 
+/// Reads a document the way `parse` and `import` do.
+pub fn read(document: &RawDocument) -> Result<Parsed, ParseError> {
+    formats::parse(document, None)
+}
+
 pub fn parse(body: impl Into<Bytes>) -> Result<Parsed, ParseError> {
     formats::parse(&document("test.xml", body), None)
 }

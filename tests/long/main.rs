@@ -1,8 +1,11 @@
-//! Proofs that take minutes, one at a time: `cargo test --test long -- kills [KILLS] [SEED]` or `-- memory [MB]`.
+//! Proofs that take minutes, one at a time: `cargo test --test long -- kills [KILLS] [SEED]`, `-- memory [MB]`,
+//! `-- large [MB] [ROWS]`, `-- spoil [TIMES] [SEED]`.
 #![expect(clippy::print_stdout, reason = "a proof prints its figures")]
 
 mod kill;
+mod large;
 mod memory;
+mod spoil;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -19,6 +22,10 @@ fn main() {
             figures.assert_clean();
         }
         "memory" => memory::prove(number(200)),
-        _ => println!("nothing proved: say `kills [KILLS] [SEED]` or `memory [MB]`"),
+        "large" => large::prove(number(2000), number(500_000)),
+        "spoil" => spoil::prove(number(100), number(2026)),
+        _ => println!(
+            "nothing proved: say `kills [KILLS] [SEED]`, `memory [MB]`, `large [MB] [ROWS]` or `spoil [TIMES] [SEED]`"
+        ),
     }
 }

@@ -1,7 +1,7 @@
 //! The memory proof: a package of any size is taken in, from disk and from a publisher, with a bounded amount of memory.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Read as _, Seek as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -100,10 +100,24 @@ fn crawl(plan: &Plan, folder: &Path) -> u64 {
     peak
 }
 
-/// Runs to the end and returns the most memory that the process ever had resident.
-fn run(what: &str, mut command: Command, notices: u64, data: &Path) -> u64 {
-    command.env_remove("TENDERWATCH_DATA_DIR").stdin(Stdio::null()).stdout(Stdio::null());
+/// Runs to the end, checks what was stored, and returns the most memory that the process ever had resident.
+fn run(what: &str, command: Command, notices: u64, data: &Path) -> u64 {
     let started = Instant::now();
+    let (peak, _) = watch(command);
+    let took = started.elapsed().as_secs_f64();
+    let layout = tenderwatch::store::Layout::new(data);
+    let stored =
+        tenderwatch::store::Derived::open_reader(&layout.derived()).expect("opens").counts().expect("reads").notices;
+    assert_eq!(stored, notices, "{what} stored everything");
+    println!("  {what}: peak {:.0} MiB resident, {notices} notices in {took:.1} s", mebi(peak));
+    peak
+}
+
+/// Runs to the end; the most memory that the process ever had resident, and what it printed.
+pub fn watch(mut command: Command) -> (u64, String) {
+    let mut printed = tempfile::tempfile().expect("a file");
+    let output = printed.try_clone().expect("the same file");
+    command.env_remove("TENDERWATCH_DATA_DIR").stdin(Stdio::null()).stdout(output);
     let mut child = command.spawn().expect("the binary starts");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
@@ -118,20 +132,17 @@ fn run(what: &str, mut command: Command, notices: u64, data: &Path) -> u64 {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    let took = started.elapsed().as_secs_f64();
-    assert!(ended.success(), "{what} ended with {ended}");
-    let layout = tenderwatch::store::Layout::new(data);
-    let stored =
-        tenderwatch::store::Derived::open_reader(&layout.derived()).expect("opens").counts().expect("reads").notices;
-    assert_eq!(stored, notices, "{what} stored everything");
-    println!("  {what}: peak {:.0} MiB resident, {notices} notices in {took:.1} s", mebi(peak));
-    peak
+    assert!(ended.success(), "ended with {ended}");
+    let mut text = String::new();
+    printed.rewind().expect("rewound");
+    printed.read_to_string(&mut text).expect("text");
+    (peak, text)
 }
 
 fn mega(bytes: u64) -> f64 {
     f64::from(u32::try_from(bytes / 1000).expect("below 4 TB")) / 1000.0
 }
 
-fn mebi(bytes: u64) -> f64 {
+pub fn mebi(bytes: u64) -> f64 {
     f64::from(u32::try_from(bytes >> 10).expect("below 4 TiB")) / 1024.0
 }

@@ -1,0 +1,50 @@
+//! What every format must hold for whatever bytes: no panic, counts that add up, notices that survive their JSON.
+//!
+//! `cargo +nightly fuzz run --fuzz-dir tests/fuzz <target> <folder for findings> tests/fixtures/formats/<target>`
+
+use tenderwatch::formats::{self, Parsed};
+use tenderwatch::ids::{RunId, SourceId};
+use tenderwatch::notice::Notice;
+use tenderwatch::raw::{Origin, RawDocument};
+
+/// These bytes as a document.
+pub fn document(data: &[u8]) -> RawDocument {
+    let origin = Origin {
+        source: SourceId::new("fuzz"),
+        url: "file:fuzz".to_owned(),
+        fetched_at: jiff::Timestamp::UNIX_EPOCH,
+        run: RunId::new("fuzz"),
+        status: None,
+        headers: Vec::new(),
+        member: Vec::new(),
+        container: None,
+    };
+    RawDocument::new(origin, data.to_vec().into())
+}
+
+/// Reads the bytes as this format.
+pub fn read(format: &str, data: &[u8]) {
+    let format = formats::find(format).expect("a format of the table");
+    if let Ok(parsed) = (format.parse)(&document(data)) {
+        check(&parsed);
+    }
+}
+
+/// Asks every format whether the bytes are its own.
+pub fn sniff(data: &[u8]) {
+    if let Err(error) = formats::sniff(data) {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// What holds of every reading.
+pub fn check(parsed: &Parsed) {
+    let counts = &parsed.records;
+    assert_eq!(counts.read, counts.notices + counts.non_notice + counts.quarantined);
+    assert_eq!(counts.notices, parsed.notices.len() as u64);
+    for notice in &parsed.notices {
+        let json = serde_json::to_string(notice).expect("a notice is JSON");
+        let back: Notice = serde_json::from_str(&json).expect("and reads back");
+        assert_eq!(&back, notice);
+    }
+}
