@@ -6,6 +6,7 @@
 pub mod eforms;
 pub mod privacy;
 mod reading;
+pub mod ted_export;
 mod xml;
 
 use crate::issue::{Issue, IssueCode, NonNotice};
@@ -171,7 +172,7 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT];
+pub const FORMATS: &[Format] = &[eforms::FORMAT, ted_export::FORMAT];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")

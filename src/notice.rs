@@ -524,7 +524,8 @@ pub struct Joint {
     pub countries: Vec<String>,
     /// Buyers of two countries or more: the only solid sign.
     pub cross_border: bool,
-    /// What was seen: `several-buyers`, `lead-buyer`, `central-purchasing`, `on-behalf`, `cross-border-law`.
+    /// What was seen: `several-buyers`, `lead-buyer`, `central-purchasing`, `on-behalf`, `joint-procurement` (the
+    /// notice says so itself), `cross-border-law`.
     #[serde(default)]
     pub evidence: Vec<String>,
 }

@@ -140,7 +140,7 @@ fn identity<'t>(root: Node<'t>, document: &RawDocument, reading: &mut Reading<'t
 }
 
 /// The page on TED for a publication number; addresses do not pad the number.
-fn ted_page(publication_id: &str) -> Option<String> {
+pub(super) fn ted_page(publication_id: &str) -> Option<String> {
     let (number, year) = publication_id.split_once('-')?;
     let number: u32 = number.parse().ok()?;
     let year: u16 = year.parse().ok().filter(|year| (1993..=2999).contains(year))?;

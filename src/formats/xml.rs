@@ -36,6 +36,18 @@ pub struct Vocabulary<N: 'static> {
     pub element: fn(namespace: &str, local: &str) -> Option<N>,
     /// Unqualified attributes worth keeping.
     pub attributes: &'static [&'static str],
+    /// Elements that are no elements of the tree: what they hold belongs to the one around them. `None` where the
+    /// format has no mixed content.
+    pub flow: Option<fn(N) -> Option<Flow>>,
+}
+
+/// How the text of an element flows into the element around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// In the middle of a line.
+    Inline,
+    /// On lines of its own.
+    Block,
 }
 
 /// The elements of one document.
@@ -124,6 +136,19 @@ impl<'t, N: Copy + PartialEq> Node<'t, N> {
         names.iter().try_fold(self, |node, name| node.first(*name))
     }
 
+    /// Everything inside, in document order, without what is inside an element that `closed` names.
+    pub fn within(self, closed: impl Fn(N) -> bool) -> impl Iterator<Item = Node<'t, N>> {
+        let end = self.element().end;
+        let mut next = self.at + 1;
+        std::iter::from_fn(move || {
+            let found = Node { tree: self.tree, at: next };
+            (next < end).then(|| {
+                next = if closed(found.name()) { found.element().end } else { next + 1 };
+                found
+            })
+        })
+    }
+
     /// From the root to this element, both included.
     pub fn lineage(self) -> Vec<Node<'t, N>> {
         let mut found = vec![self.tree.root_node()];
@@ -198,6 +223,8 @@ type Names<'a, N> = HashMap<(u32, &'a str), Option<N>, NameHash>;
 struct Open<'a> {
     node: u32,
     has_children: bool,
+    /// Its text flows into `node`, which is the element around it.
+    flow: Option<Flow>,
     /// The scope outside, and how many bindings it sees.
     outer: (u32, usize),
     name: &'a str,
@@ -336,6 +363,14 @@ impl<'a, 'v, N: Copy + PartialEq> Builder<'a, 'v, N> {
             self.dropped = 1;
             return Ok(());
         };
+        if let Some(flow) = self.words.flow.and_then(|flow| flow(name))
+            && let Some(around) = self.open.last().map(|open| open.node)
+        {
+            self.tree.attributes.truncate(first);
+            self.line_break(around, flow);
+            self.open.push(Open { node: around, has_children: false, flow: Some(flow), outer, name: written });
+            return Ok(());
+        }
         let node = index(self.tree.elements.len());
         self.tree.elements.push(Element {
             name,
@@ -347,8 +382,16 @@ impl<'a, 'v, N: Copy + PartialEq> Builder<'a, 'v, N> {
         if let Some(parent) = self.open.last_mut() {
             parent.has_children = true;
         }
-        self.open.push(Open { node, has_children: false, outer, name: written });
+        self.open.push(Open { node, has_children: false, flow: None, outer, name: written });
         Ok(())
+    }
+
+    /// Text that stands on lines of its own begins and ends one.
+    fn line_break(&mut self, node: u32, flow: Flow) {
+        let text = &mut self.tree.elements[node as usize].text;
+        if flow == Flow::Block && !text.is_empty() && !text.ends_with('\n') {
+            text.to_mut().push('\n');
+        }
     }
 
     fn end(&mut self) {
@@ -357,7 +400,10 @@ impl<'a, 'v, N: Copy + PartialEq> Builder<'a, 'v, N> {
             return;
         }
         if let Some(closed) = self.open.pop() {
-            self.tree.elements[closed.node as usize].end = index(self.tree.elements.len());
+            match closed.flow {
+                Some(flow) => self.line_break(closed.node, flow),
+                None => self.tree.elements[closed.node as usize].end = index(self.tree.elements.len()),
+            }
             self.scope = closed.outer.0;
             self.bindings.truncate(closed.outer.1);
         }

@@ -87,6 +87,7 @@ names! {
 pub(super) const VOCABULARY: Vocabulary<El> = Vocabulary {
     element: |namespace, local| BY_NAME.get(&(namespace, local)).copied(),
     attributes: &["listName", "languageID", "schemeName", "currencyID", "unitCode", "schemeID"],
+    flow: None,
 };
 
 /// Whether a root element is one of eForms.

@@ -8,9 +8,14 @@ const WORDS: Vocabulary<char> = Vocabulary {
         _ => None,
     },
     attributes: &["id"],
+    flow: None,
 };
 
 fn shape(text: &str) -> String {
+    shape_in(text, &WORDS)
+}
+
+fn shape_in(text: &str, words: &Vocabulary<char>) -> String {
     fn walk(node: Node<'_, char>, out: &mut String) {
         out.push(node.name());
         if let Some(id) = node.attribute("id") {
@@ -32,7 +37,7 @@ fn shape(text: &str) -> String {
         Ok(document) => document,
         Err(error) => return error.code().to_owned(),
     };
-    match document.read(&WORDS) {
+    match document.read(words) {
         Ok(Some(tree)) => {
             let mut out = String::new();
             walk(tree.root(), &mut out);
@@ -119,4 +124,41 @@ fn declared_encodings_are_decoded() {
     let controls = Document::decode(b"<root xmlns='urn:a'>a\0\x07b</root>").expect("decodes");
     assert!(controls.repaired);
     assert_eq!(controls.read(&WORDS).expect("reads").expect("known").root().text(), "ab");
+}
+
+/// `p` holds lines, `b` is a word in bold.
+const MIXED: Vocabulary<char> = Vocabulary {
+    element: |_, local| local.chars().next().filter(|name| "ripb".contains(*name)),
+    attributes: &["id"],
+    flow: Some(|name| match name {
+        'p' => Some(Flow::Block),
+        'b' => Some(Flow::Inline),
+        _ => None,
+    }),
+};
+
+#[test]
+fn text_of_lines_and_words_flows_into_the_element_around_them() {
+    for (text, expected) in [
+        ("<r><p>a <b>b</b> c</p><p>d</p></r>", "r=a b c/d"),
+        ("<r>a<b>2</b>b<p>c</p>d</r>", "r=a2b/c/d"),
+        ("<r><i>x</i><p>after a child</p>lost</r>", "r=after a child(i=x)"),
+        ("<r><p><i>x</i>lost<b>kept</b></p></r>", "r=kept(i=x)"),
+        ("<r><p><p><b/></p></p><i/></r>", "r(i)"),
+        ("<r><i id='1'>a<p id='2'>b</p></i></r>", "r(i#1=a/b)"),
+        ("<p><b>a root is an element</b></p>", "p=a root is an element"),
+        ("<r><z><p>not kept</p></z></r>", "r"),
+        ("<r><p>open</r>", "not-well-formed"),
+    ] {
+        assert_eq!(shape_in(text, &MIXED).replace('\n', "/"), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_inside_a_closed_element_is_passed_over() {
+    let document = Document::decode(b"<r><i><r><i/></r></i><r><i/></r></r>").expect("decodes");
+    let tree = document.read(&MIXED).expect("reads").expect("known");
+    let names = |closed: fn(char) -> bool| tree.root().within(closed).map(Node::name).collect::<String>();
+    assert_eq!(names(|_| false), "iriri");
+    assert_eq!(names(|name| name == 'i'), "iri");
 }
