@@ -4,6 +4,7 @@
 //! [`ParseError`]; nothing in between. It refuses to know where documents come from or where notices go.
 
 pub mod eforms;
+pub mod ocds;
 pub mod privacy;
 mod reading;
 pub mod ted_export;
@@ -172,7 +173,7 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT, ted_export::FORMAT];
+pub const FORMATS: &[Format] = &[eforms::FORMAT, ted_export::FORMAT, ocds::FORMAT];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")

@@ -104,6 +104,7 @@ non_notices! {
     HeaderRow = "header-row": "a row of column names",
     SectionRow = "section-row": "a row that only opens a section of a table",
     TotalRow = "total-row": "a row that only sums up others",
+    LinkedRelease = "linked-release": "only a link to releases that are published elsewhere; nothing of them is here",
     ProfileNotice = "profile-notice": "a buyer announced its profile page; nothing is bought",
 }
 

@@ -26,6 +26,21 @@ pub const CONTACTS: &[(&str, &[&str])] = &[
             "PARTICIPANT_NAME",
         ],
     ),
+    (
+        "ocds",
+        &[
+            "contactPoint",
+            "contactPoints",
+            "additionalContactPoints",
+            "persons",
+            "people",
+            "beneficialOwners",
+            "signatories",
+            "email",
+            "telephone",
+            "faxNumber",
+        ],
+    ),
 ];
 
 /// The text with contact data masked.
