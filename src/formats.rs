@@ -3,7 +3,10 @@
 //! A document is either read (with findings, which never stop a parse) or refused as a whole with a
 //! [`ParseError`]; nothing in between. It refuses to know where documents come from or where notices go.
 
+pub mod boamp;
+pub mod decp;
 pub mod eforms;
+mod json;
 pub mod privacy;
 mod reading;
 mod xml;
@@ -54,6 +57,14 @@ pub enum ParseError {
     NotXml {
         /// The first characters.
         found: String,
+    },
+    /// JSON begins, but does not follow its rules.
+    #[error("not JSON at byte {at}: {reason}")]
+    NotJson {
+        /// Byte offset after a byte order mark and leading white space.
+        at: u64,
+        /// What is wrong there.
+        reason: String,
     },
     /// XML begins, but does not follow its rules.
     #[error("not well-formed XML at byte {at}: {reason}")]
@@ -143,6 +154,7 @@ impl ParseError {
         match self {
             Self::Empty => "empty",
             Self::NotXml { .. } => "not-xml",
+            Self::NotJson { .. } => "not-json",
             Self::NotWellFormed { .. } => "not-well-formed",
             Self::Truncated { .. } => "truncated",
             Self::WrongEncoding { .. } => "wrong-encoding",
@@ -171,7 +183,7 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT];
+pub const FORMATS: &[Format] = &[boamp::FORMAT, decp::FORMAT, eforms::FORMAT];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
@@ -204,6 +216,9 @@ pub fn sniff(bytes: &[u8]) -> Result<&'static Format, ParseError> {
 }
 
 fn unsupported(bytes: &[u8]) -> ParseError {
+    if json::begins(bytes) {
+        return ParseError::UnsupportedFormat { found: "a JSON document".to_owned() };
+    }
     match xml::root_of(bytes) {
         Ok(root) => ParseError::UnsupportedFormat { found: root.to_string() },
         Err(error) => error,
