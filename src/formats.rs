@@ -3,7 +3,10 @@
 //! A document is either read (with findings, which never stop a parse) or refused as a whole with a
 //! [`ParseError`]; nothing in between. It refuses to know where documents come from or where notices go.
 
+pub mod boamp;
+pub mod decp;
 pub mod eforms;
+mod json;
 pub mod ocds;
 pub mod privacy;
 mod reading;
@@ -56,6 +59,14 @@ pub enum ParseError {
     NotXml {
         /// The first characters.
         found: String,
+    },
+    /// JSON begins, but does not follow its rules.
+    #[error("not JSON at byte {at}: {reason}")]
+    NotJson {
+        /// Byte offset after a byte order mark and leading white space.
+        at: u64,
+        /// What is wrong there.
+        reason: String,
     },
     /// XML begins, but does not follow its rules.
     #[error("not well-formed XML at byte {at}: {reason}")]
@@ -145,6 +156,7 @@ impl ParseError {
         match self {
             Self::Empty => "empty",
             Self::NotXml { .. } => "not-xml",
+            Self::NotJson { .. } => "not-json",
             Self::NotWellFormed { .. } => "not-well-formed",
             Self::Truncated { .. } => "truncated",
             Self::WrongEncoding { .. } => "wrong-encoding",
@@ -173,7 +185,7 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT, ted_export::FORMAT, ocds::FORMAT];
+pub const FORMATS: &[Format] = &[eforms::FORMAT, ted_export::FORMAT, ocds::FORMAT, boamp::FORMAT, decp::FORMAT];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
@@ -206,6 +218,9 @@ pub fn sniff(bytes: &[u8]) -> Result<&'static Format, ParseError> {
 }
 
 fn unsupported(bytes: &[u8]) -> ParseError {
+    if json::begins(bytes) {
+        return ParseError::UnsupportedFormat { found: "a JSON document".to_owned() };
+    }
     match xml::root_of(bytes) {
         Ok(root) => ParseError::UnsupportedFormat { found: root.to_string() },
         Err(error) => error,

@@ -1,9 +1,13 @@
 //! eForms: the notices of TED since 2022, and of national publishers that use the same UBL schema.
 //!
-//! One document is one notice. The adapter reads block by block in the order of the schema; each function maps
+//! Notices come through several doors (`doors`: UBL, UBL inside a wrapper or as base64, UBL written as JSON, a JSON
+//! tree of BT numbers) and all go through one mapper. The adapter reads block by block in the order of the schema; each function maps
 //! one block and names its BT numbers (business terms of the eForms regulation). Contacts and beneficial owners
 //! are not in its vocabulary, so they cannot leak. It refuses to know who published the document or why.
 
+mod dialects;
+mod doors;
+mod fields;
 mod names;
 mod organisations;
 mod project;
@@ -11,61 +15,29 @@ mod read;
 mod relations;
 mod result;
 
-use self::names::{El, VOCABULARY};
+pub(super) use self::doors::{of_json, of_xml};
+use self::names::El;
 use self::organisations::Organisations;
 use self::read::{Node, Reading, extended};
-use super::{Format, ParseError, Parsed, xml};
+use super::Format;
 use crate::codes;
 use crate::ids::NoticeId;
-use crate::issue::{IssueCode, NonNotice};
+use crate::issue::IssueCode;
 use crate::notice::{Notice, Stage};
 use crate::raw::RawDocument;
 
 /// The line in the table.
-pub const FORMAT: Format = Format { name: "eforms", version: 1, sniff, parse };
-
-/// One of the four roots, in its own namespace, under any prefix.
-fn sniff(bytes: &[u8]) -> bool {
-    xml::root_of(bytes).is_ok_and(|root| names::is_root(&root.namespace, &root.local))
-}
-
-/// Reads one document: one notice, or none when it registers a company (X01, X02).
-fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
-    let text = xml::Document::decode(&document.body)?;
-    let root = text.read(&VOCABULARY)?;
-    let Some(tree) = root.filter(|tree| is_notice_root(tree.root().name())) else {
-        let found = xml::root_of(&document.body).map_or_else(|error| error.to_string(), |root| root.to_string());
-        return Err(ParseError::NotThisFormat { format: FORMAT.name, found });
-    };
-    let mut parsed = Parsed::default();
-    if tree.root().name() == El::BusinessRegistrationInformationNotice {
-        // A European company or grouping was registered: published on TED, but nothing is bought.
-        parsed.non_notice(NonNotice::CompanyRegistration);
-    } else {
-        parsed.notice(notice(tree.root(), document, text.repaired));
-    }
-    Ok(parsed)
-}
-
-fn is_notice_root(name: El) -> bool {
-    matches!(
-        name,
-        El::ContractNotice
-            | El::ContractAwardNotice
-            | El::PriorInformationNotice
-            | El::BusinessRegistrationInformationNotice
-    )
-}
+pub const FORMAT: Format = Format { name: "eforms", version: 1, sniff: doors::sniff, parse: doors::parse };
 
 /// The notice, in the order of the schema. Languages come first because every text depends on them, organisations
-/// before what refers to them.
-fn notice(root: Node<'_>, document: &RawDocument, repaired: bool) -> Notice {
+/// before what refers to them. `number` is its place in the document, from 1.
+fn notice(root: Node<'_>, document: &RawDocument, number: usize, repaired: bool) -> Notice {
     let reading = &mut Reading::new();
     if repaired {
         reading.missing(IssueCode::RepairedText, "/");
     }
     let languages = languages(root, reading);
-    let mut notice = identity(root, document, reading);
+    let mut notice = identity(root, document, number, reading);
     notice.languages = languages;
     notice.stage = stage(root, &mut notice, reading);
     header(root, &mut notice, reading);
@@ -105,10 +77,10 @@ fn languages<'t>(root: Node<'t>, reading: &mut Reading<'t>) -> Vec<String> {
 }
 
 /// OPP-010, BT-701, BT-757 and what is made of them.
-fn identity<'t>(root: Node<'t>, document: &RawDocument, reading: &mut Reading<'t>) -> Notice {
+fn identity<'t>(root: Node<'t>, document: &RawDocument, number: usize, reading: &mut Reading<'t>) -> Notice {
     let source = &document.origin.source;
     let publication = extended(root, El::Publication);
-    let published = publication.and_then(|node| reading.value(node.first(El::NoticePublicationID)));
+    let written = publication.and_then(|node| reading.value(node.first(El::NoticePublicationID)));
     let uuid = reading.value(root.first(El::ID));
     let version = reading.value(root.first(El::VersionID));
     for (value, place) in [(uuid, "cbc:ID"), (version, "cbc:VersionID")] {
@@ -116,13 +88,14 @@ fn identity<'t>(root: Node<'t>, document: &RawDocument, reading: &mut Reading<'t
             reading.missing(IssueCode::MissingRequired, place);
         }
     }
+    let (published, uuid) = dialects::numbers(root, written, uuid);
     if published.is_none() {
         reading.missing(IssueCode::MissingPublicationId, "efac:Publication/efbc:NoticePublicationID");
     }
     let local = match (published, uuid, version) {
-        (Some(id), _, _) => id.to_owned(),
+        (Some(id), _, _) => id.split_whitespace().collect::<Vec<_>>().join("_"),
         (None, Some(uuid), version) => format!("{uuid}-{}", version.unwrap_or("01")),
-        (None, None, _) => format!("{}#1", document.id),
+        (None, None, _) => format!("{}#{number}", document.id),
     };
     let id = NoticeId::new(format!("{source}/{local}"));
     let mut notice = Notice::new(id, source.clone(), FORMAT.name, document.id, Stage::Competition);
@@ -130,6 +103,9 @@ fn identity<'t>(root: Node<'t>, document: &RawDocument, reading: &mut Reading<'t
     notice.url = published.and_then(ted_page);
     notice.notice_uuid = uuid.map(str::to_owned);
     notice.version = version.map(str::to_owned);
+    if written.is_some() && written != published {
+        reading.keep("OPP-010", written);
+    }
     if let Some(publication) = publication {
         notice.published_on = reading.date(publication.first(El::PublicationDate));
         if let Some(issue) = reading.line(publication.first(El::GazetteID)) {
@@ -209,7 +185,7 @@ fn header<'t>(root: Node<'t>, notice: &mut Notice, reading: &mut Reading<'t>) {
     let sdk = root.first(El::CustomizationID);
     match reading.value(sdk) {
         Some(dialect) => {
-            if !dialect.starts_with("eforms-sdk-") {
+            if !dialects::is_known(dialect) {
                 reading.issue(IssueCode::UnknownDialect, sdk.unwrap_or(root), dialect);
             }
             reading.keep("OPT-002", dialect);
@@ -220,7 +196,7 @@ fn header<'t>(root: Node<'t>, notice: &mut Notice, reading: &mut Reading<'t>) {
     notice.subtype = reading.code(subtype, "notice-subtype").map(str::to_owned);
     notice.dispatched_at = reading.moment(root.first(El::IssueDate), root.first(El::IssueTime));
     notice.procedure_id = reading.value(root.first(El::ContractFolderID)).map(str::to_owned);
-    notice.legal_basis = reading.code(root.first(El::RegulatoryDomain), "legal-basis").map(str::to_owned);
+    notice.legal_basis = dialects::legal_basis(root, reading);
     if let Some(day) = reading.date(root.first(El::PlannedDate)) {
         reading.keep("BT-127", day.to_string());
     }

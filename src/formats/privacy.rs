@@ -41,6 +41,23 @@ pub const CONTACTS: &[(&str, &[&str])] = &[
             "faxNumber",
         ],
     ),
+    (
+        "boamp",
+        &[
+            "CORRESPONDANT",
+            "CONTACT",
+            "TEL",
+            "FAX",
+            "MEL",
+            "POSTE",
+            "correspondantPRM",
+            "coord",
+            "nomContact",
+            "adresseMailContact",
+            "telContact",
+            "attributionMarche",
+        ],
+    ),
 ];
 
 /// The text with contact data masked.

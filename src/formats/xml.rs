@@ -8,6 +8,7 @@
 
 mod decode;
 mod root;
+mod tree;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::Event;
 
 pub use self::root::root_of;
+pub use self::tree::to_json;
 use super::ParseError;
 
 /// Elements may nest this deep; eForms needs 20.
@@ -184,6 +186,11 @@ impl<'a> Document<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let (text, repaired) = decode::decode(bytes)?;
         Ok(Self { text, repaired })
+    }
+
+    /// The text as decoded.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// Reads the tree; `None` when the vocabulary does not know the root.

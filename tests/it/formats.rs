@@ -1,6 +1,9 @@
 //! Formats: golden pairs, hostile input, and value-by-value coverage of real notices against a second reader.
 
+mod boamp;
 mod coverage;
+mod decp;
+mod dialects;
 mod hostile;
 
 use std::fs;

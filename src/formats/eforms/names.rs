@@ -39,6 +39,8 @@ macro_rules! names {
 }
 
 names! {
+    // What a publisher wraps around notices; `element` below knows it.
+    "wrapper", "" { Foreign }
     NOTICE[0], "" { ContractNotice }
     NOTICE[1], "" { ContractAwardNotice }
     NOTICE[2], "" { PriorInformationNotice }
@@ -85,20 +87,54 @@ names! {
 
 /// What is kept of a document. Contacts and beneficial owners are not in it, so they are never read.
 pub(super) const VOCABULARY: Vocabulary<El> = Vocabulary {
-    element: |namespace, local| BY_NAME.get(&(namespace, local)).copied(),
+    element,
     attributes: &["listName", "languageID", "schemeName", "currencyID", "unitCode", "schemeID"],
     flow: None,
 };
 
+/// BOAMP writes `urn:boamp:` where the schema says `urn:oasis:`. Elements without a namespace, and those of BOAMP's own
+/// schema, are never part of a notice: they are wrappers, and notices are looked for inside.
+fn element(namespace: &str, local: &str) -> Option<El> {
+    if let Some(known) = BY_NAME.get(&(namespace, local)) {
+        return Some(*known);
+    }
+    if let Some(rest) = namespace.strip_prefix("urn:boamp:") {
+        let oasis = format!("urn:oasis:{rest}");
+        return BY_NAME.get(&(oasis.as_str(), local)).copied();
+    }
+    // Inside BOAMP's wrapper the notice itself has no namespace, only what it holds.
+    let root = NOTICE.iter().find_map(|namespace| BY_NAME.get(&(*namespace, local)));
+    match root {
+        Some(root) if namespace.is_empty() => Some(*root),
+        _ => is_wrapper(namespace, local).then_some(El::Foreign),
+    }
+}
+
+/// Elements that carry notices and are none.
+fn is_wrapper(namespace: &str, local: &str) -> bool {
+    namespace.is_empty() && !matches!(local, "HTML" | "HTMLSYNTHESE")
+        || namespace.starts_with("http://boamp.journal-officiel.gouv.fr/XML/") && !local.starts_with("HTML")
+}
+
+/// The element that the SDK writes so (`cbc:ID`): what keys of XML turned into JSON look like.
+pub(super) fn by_qualified_name(name: &str) -> Option<El> {
+    static BY_QUALIFIED_NAME: LazyLock<HashMap<&str, El, NameHash>> =
+        LazyLock::new(|| BY_NAME.values().map(|name| (name.qualified(), *name)).collect());
+    BY_QUALIFIED_NAME.get(name).copied()
+}
+
 /// Whether a root element is one of eForms.
 pub(super) fn is_root(namespace: &str, local: &str) -> bool {
+    !namespace.is_empty() && element(namespace, local).is_some_and(is_notice)
+}
+
+/// Whether the element is a whole notice.
+pub(super) fn is_notice(name: El) -> bool {
     matches!(
-        BY_NAME.get(&(namespace, local)),
-        Some(
-            El::ContractNotice
-                | El::ContractAwardNotice
-                | El::PriorInformationNotice
-                | El::BusinessRegistrationInformationNotice
-        )
+        name,
+        El::ContractNotice
+            | El::ContractAwardNotice
+            | El::PriorInformationNotice
+            | El::BusinessRegistrationInformationNotice
     )
 }
