@@ -3,6 +3,7 @@
 //! A document is either read (with findings, which never stop a parse) or refused as a whole with a
 //! [`ParseError`]; nothing in between. It refuses to know where documents come from or where notices go.
 
+pub mod codice;
 pub mod eforms;
 pub mod privacy;
 mod reading;
@@ -171,7 +172,7 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT];
+pub const FORMATS: &[Format] = &[eforms::FORMAT, codice::FORMAT];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
