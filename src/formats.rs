@@ -4,6 +4,7 @@
 //! [`ParseError`]; nothing in between. It refuses to know where documents come from or where notices go.
 
 pub mod boamp;
+pub mod codice;
 pub mod decp;
 pub mod eforms;
 mod json;
@@ -185,7 +186,8 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT, ted_export::FORMAT, ocds::FORMAT, boamp::FORMAT, decp::FORMAT];
+pub const FORMATS: &[Format] =
+    &[eforms::FORMAT, ted_export::FORMAT, ocds::FORMAT, boamp::FORMAT, decp::FORMAT, codice::FORMAT];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")

@@ -73,6 +73,7 @@ issue_codes! {
     ImplausibleDate = "implausible-date": "a date far outside the life of a notice; kept as written under `extra`",
     RepairedText = "repaired-text": "control characters or broken entities that were repaired before reading",
     Truncated = "truncated": "a list or text that was cut at the program's own bound",
+    DeletedEntry = "deleted-entry": "the publisher took an entry back (its reference and when); what was read of it before stays",
 }
 
 macro_rules! non_notices {

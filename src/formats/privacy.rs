@@ -58,6 +58,7 @@ pub const CONTACTS: &[(&str, &[&str])] = &[
             "attributionMarche",
         ],
     ),
+    ("codice", &["Contact", "ElectronicMail", "Telephone", "Telefax", "email", "author"]),
 ];
 
 /// The text with contact data masked.

@@ -177,7 +177,7 @@ impl<'t, N> Tree<'t, N> {
 /// A document's text, decoded, and whether it had to be repaired.
 pub struct Document<'a> {
     text: Cow<'a, str>,
-    /// Control characters that XML forbids were taken out.
+    /// Control characters that XML forbids were taken out, or a bare `&` was escaped.
     pub repaired: bool,
 }
 
@@ -188,8 +188,20 @@ impl<'a> Document<'a> {
         Ok(Self { text, repaired })
     }
 
-    /// The text as decoded.
-    pub fn as_str(&self) -> &str {
+    /// The same for publishers who also leave `&` bare in text: it is repaired.
+    pub fn decode_lenient(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let (text, controls) = decode::decode(bytes)?;
+        let (text, ampersands) = decode::without_bare_ampersands(text);
+        Ok(Self { text, repaired: controls || ampersands })
+    }
+
+    /// A text that was a part of a repaired document.
+    pub fn part(text: String) -> Self {
+        Self { text: Cow::Owned(text), repaired: false }
+    }
+
+    /// The text as it is read.
+    pub fn text(&self) -> &str {
         &self.text
     }
 

@@ -145,7 +145,7 @@ fn notices_in(node: Node<'_>) -> Vec<Node<'_>> {
 
 /// Each child of the wrapper is one record.
 fn wrapped(text: &xml::Document<'_>, document: &RawDocument, parsed: &mut Parsed) -> Result<(), ParseError> {
-    let (children, rest) = children_of_root(text.as_str())?;
+    let (children, rest) = children_of_root(text.text())?;
     // What the root binds is bound for every child.
     let root = children.root;
     for (number, child) in children.texts.iter().enumerate() {

@@ -32,6 +32,40 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, bool), ParseError> {
     Ok(without_controls(text))
 }
 
+/// `&` that begins no reference becomes `&amp;`, outside of CDATA; and whether there was one. Names that XML does not
+/// predefine count as no reference, so that `&nbsp;` stays as written.
+pub(super) fn without_bare_ampersands(text: Cow<'_, str>) -> (Cow<'_, str>, bool) {
+    let mut repaired = String::new();
+    let mut done = 0;
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'&', b'<', &text.as_bytes()[at..]) {
+        let here = at + found;
+        let rest = &text[here..];
+        if rest.starts_with('<') {
+            let skipped = if rest.starts_with("<![CDATA[") { rest.find("]]>").unwrap_or(rest.len()) } else { 1 };
+            at = here + skipped;
+        } else {
+            if !begins_reference(rest) {
+                repaired.push_str(&text[done..here]);
+                repaired.push_str("&amp;");
+                done = here + 1;
+            }
+            at = here + 1;
+        }
+    }
+    if done == 0 {
+        return (text, false);
+    }
+    repaired.push_str(&text[done..]);
+    (Cow::Owned(repaired), true)
+}
+
+fn begins_reference(text: &str) -> bool {
+    // No reference is longer than `&#1114111;`, but zeros may lead.
+    let end = text.bytes().take(16).position(|byte| byte == b';');
+    end.and_then(|end| text.get(1..end)).is_some_and(|name| super::resolve(name).is_some())
+}
+
 /// The encoding, its label for messages, and the bytes after a byte order mark.
 pub(super) fn detect(bytes: &[u8]) -> Result<(&'static Encoding, String, &[u8]), ParseError> {
     if let Some((encoding, length)) = Encoding::for_bom(bytes) {
