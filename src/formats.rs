@@ -4,6 +4,7 @@
 //! [`ParseError`]; nothing in between. It refuses to know where documents come from or where notices go.
 
 pub mod eforms;
+pub mod plan_table;
 pub mod privacy;
 mod reading;
 pub mod table;
@@ -206,7 +207,7 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT];
+pub const FORMATS: &[Format] = &[eforms::FORMAT, plan_table::FORMAT];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")

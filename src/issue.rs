@@ -105,6 +105,7 @@ non_notices! {
     HeaderRow = "header-row": "a row of column names",
     SectionRow = "section-row": "a row that only opens a section of a table",
     TotalRow = "total-row": "a row that only sums up others",
+    NoteRow = "note-row": "a row beside a table's records: its title, its buyer, notes, or a sheet without records",
     ProfileNotice = "profile-notice": "a buyer announced its profile page; nothing is bought",
 }
 

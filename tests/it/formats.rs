@@ -2,6 +2,7 @@
 
 mod coverage;
 mod hostile;
+mod plan_table;
 
 use std::fs;
 use std::io::Read;
