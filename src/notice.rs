@@ -7,6 +7,7 @@
 mod date;
 mod money;
 mod text;
+mod window;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use self::date::{Deadline, Moment};
 pub use self::money::{Amount, Money, MoneyKind, Vat};
 pub use self::text::Text;
+pub use self::window::{Precision, Window, WindowMeaning};
 use crate::ids::{CategoryId, NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 
@@ -71,6 +73,10 @@ pub struct Notice {
     /// The earliest of BT-131, BT-1311, BT-630 over the lots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Deadline>,
+    /// What is planned when, as precisely as the source says it: the first one is the earliest step. BT-127 says the
+    /// same of a planning notice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned: Vec<Window>,
     /// BT-702, ISO 639-1, official language first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
@@ -167,6 +173,7 @@ impl Notice {
             dispatched_at: None,
             first_seen: None,
             deadline: None,
+            planned: Vec::new(),
             languages: Vec::new(),
             title: Text::default(),
             description: Text::default(),

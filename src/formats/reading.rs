@@ -12,8 +12,8 @@ use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-pub use self::day::Order;
-pub use self::number::Style;
+pub use self::day::{Order, read as day_in};
+pub use self::number::{Style, currency as currency_in, read as number_in};
 use super::privacy;
 use crate::codes;
 use crate::ids::NoticeId;

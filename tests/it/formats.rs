@@ -5,6 +5,7 @@ mod coverage;
 mod decp;
 mod dialects;
 mod hostile;
+mod plan_table;
 
 use std::fs;
 use std::io::Read;
