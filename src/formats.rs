@@ -6,6 +6,7 @@
 pub mod eforms;
 pub mod privacy;
 mod reading;
+pub mod table;
 mod xml;
 
 use crate::issue::{Issue, IssueCode, NonNotice};
@@ -107,6 +108,35 @@ pub enum ParseError {
         /// The reference or declaration.
         reason: String,
     },
+    /// A table with more of something than any real one.
+    #[error("more than {limit} {what}")]
+    TooLarge {
+        /// Rows, columns, cells …
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
+    /// A spreadsheet that does not follow its own rules.
+    #[error("broken workbook: {reason}")]
+    BrokenWorkbook {
+        /// What is wrong.
+        reason: String,
+    },
+    /// Bytes that are no text where a text table is read.
+    #[error("not text: it begins with {found:?}")]
+    NotText {
+        /// The first characters.
+        found: String,
+    },
+    /// A PDF of images: somebody has to read it with their eyes.
+    #[error("no text layer: a PDF of scanned pages, not an empty document")]
+    NoTextLayer,
+    /// A document of an office program that no format reads.
+    #[error("{what}: documents of this kind are not read")]
+    UnsupportedOffice {
+        /// What it is.
+        what: &'static str,
+    },
     /// No format of this name.
     #[error("no format is called {name:?}; there are: {}", names())]
     NoSuchFormat {
@@ -150,6 +180,11 @@ impl ParseError {
             Self::TooDeep { .. } => "too-deep",
             Self::TooManyNodes { .. } => "too-many-nodes",
             Self::Entity { .. } => "entity",
+            Self::TooLarge { .. } => "too-large",
+            Self::BrokenWorkbook { .. } => "broken-workbook",
+            Self::NotText { .. } => "not-text",
+            Self::NoTextLayer => "no-text-layer",
+            Self::UnsupportedOffice { .. } => "unsupported-office-document",
             Self::NoSuchFormat { .. } => "no-such-format",
             Self::UnsupportedFormat { .. } => "unsupported-format",
             Self::Ambiguous { .. } => "ambiguous-format",
@@ -204,6 +239,9 @@ pub fn sniff(bytes: &[u8]) -> Result<&'static Format, ParseError> {
 }
 
 fn unsupported(bytes: &[u8]) -> ParseError {
+    if let Some(error) = table::refusal(bytes) {
+        return error;
+    }
     match xml::root_of(bytes) {
         Ok(root) => ParseError::UnsupportedFormat { found: root.to_string() },
         Err(error) => error,

@@ -70,6 +70,7 @@ issue_codes! {
     GuessedLanguage = "guessed-language": "nothing declares the language of a text; it was detected from the text itself",
     UnreadableRecord = "unreadable-record": "one record of a document that cannot be read; the others are",
     RepairedEncoding = "repaired-encoding": "text that was written in one encoding and read in another (`â€™` for `’`); repaired, the original is in the archive",
+    GuessedEncoding = "guessed-encoding": "nothing says the encoding of a text; it was guessed from the letters that come out",
     ImplausibleDate = "implausible-date": "a date far outside the life of a notice; kept as written under `extra`",
     RepairedText = "repaired-text": "control characters or broken entities that were repaired before reading",
     Truncated = "truncated": "a list or text that was cut at the program's own bound",

@@ -1,7 +1,8 @@
 //! Packages → documents: gzip, tar and zip, nested, as a stream, with every size bounded.
 //!
-//! What a package is, its bytes say (gzip, zip and tar magic), not its name. Names inside are only labels:
-//! nothing is ever written under them. It knows nothing about what the documents are.
+//! What a package is, its bytes say (gzip, zip and tar magic), not its name. A zip that is an office document is a
+//! document. Names inside are only labels: nothing is ever written under them. It knows nothing about what the
+//! documents are.
 
 use std::cell::Cell;
 use std::io::{BufReader, Cursor, Read, Seek};
@@ -162,6 +163,11 @@ impl Walk<'_> {
         file.rewind().map_err(|error| self.broken(path, &error))?;
         let mut archive = zip::ZipArchive::new(BufReader::new(file))
             .map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
+        if is_office(&archive) {
+            let mut file = archive.into_inner();
+            file.rewind().map_err(|error| self.broken(path, &error))?;
+            return self.document(path, &mut file);
+        }
         for at in 0..archive.len() {
             let entry = archive.by_index(at).map_err(|error| self.broken(path, &std::io::Error::other(error)))?;
             if !entry.is_file() {
@@ -246,6 +252,13 @@ impl Walk<'_> {
     fn bounds(&self, reason: String) -> UnpackError {
         UnpackError::Bounds { name: self.name.to_owned(), reason }
     }
+}
+
+/// Whether a zip is one document of an office program: Office Open XML lists its parts' types, OpenDocument and EPUB
+/// say what they are in a member called `mimetype`.
+fn is_office<R: Read + Seek>(archive: &zip::ZipArchive<R>) -> bool {
+    let has = |name| archive.index_for_name(name).is_some();
+    has("[Content_Types].xml") && has("_rels/.rels") || has("mimetype") && has("META-INF/manifest.xml")
 }
 
 /// Names that no honest packer writes.
@@ -392,6 +405,26 @@ mod tests {
         writer.write_all(b"one").expect("memory");
         let bytes = writer.finish().expect("memory").into_inner();
         assert_eq!(all(&bytes, &limits()).0, ["x/1.xml=3"]);
+    }
+
+    #[test]
+    fn a_workbook_is_a_document_and_not_a_package() {
+        let zip = |names: &[&str]| {
+            let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+            for name in names {
+                writer.start_file(*name, zip::write::SimpleFileOptions::default()).expect("memory");
+                writer.write_all(b"<a/>").expect("memory");
+            }
+            writer.finish().expect("memory").into_inner()
+        };
+        let xlsx = zip(&["[Content_Types].xml", "_rels/.rels", "xl/workbook.xml"]);
+        assert_eq!(all(&xlsx, &limits()).0, [format!("={}", xlsx.len())]);
+        let ods = zip(&["mimetype", "content.xml", "META-INF/manifest.xml"]);
+        let package = tar(&[("plan.ods", &ods), ("a.zip", &zip(&["mimetype", "1.xml"]))]);
+        let expected = [format!("plan.ods={}", ods.len()), "a.zip!mimetype=4".to_owned(), "a.zip!1.xml=4".to_owned()];
+        assert_eq!(all(&package, &limits()).0, expected);
+        let small = Limits { document: 10, ..limits() };
+        assert!(all(&xlsx, &small).0[0].starts_with("refused : is larger"), "{:?}", all(&xlsx, &small));
     }
 
     #[test]
