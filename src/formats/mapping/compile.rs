@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub languages: &'a [String],
     /// Its front page: relative addresses are relative to it.
     pub homepage: Option<&'a Url>,
+    /// Where dates without an offset are meant, unless `[record] zone` says so.
+    pub zone: TimeZone,
 }
 
 /// Formats that a mapping reads, by name.
@@ -127,14 +129,21 @@ struct Settings {
     numbers: Style,
     dates: Order,
     key: Option<super::field::Select>,
+    hash: bool,
     skip: Vec<(Condition, NonNotice)>,
 }
 
 impl Compiler<'_> {
     fn shapes(&self, root: &Table<'_, '_>) -> Vec<Shape> {
         let mut shapes = Vec::new();
-        let start =
-            Settings { zone: TimeZone::UTC, numbers: Style::Auto, dates: Order::DayFirst, key: None, skip: Vec::new() };
+        let start = Settings {
+            zone: self.facts.zone.clone(),
+            numbers: Style::Auto,
+            dates: Order::DayFirst,
+            key: None,
+            hash: false,
+            skip: Vec::new(),
+        };
         let settings = root.get("record").and_then(|item| item.table()).map(|table| self.record(&table, &start));
         let settings = settings.unwrap_or(start);
         let others = root.has("variant") || root.get("detail").and_then(|item| item.if_table()).is_some();
@@ -189,6 +198,7 @@ impl Compiler<'_> {
                 [only] => Some(only.clone()),
                 _ => None,
             },
+            hash: settings.hash,
             fields: BTreeMap::new(),
             extra: Vec::new(),
             whens: Vec::new(),
@@ -219,7 +229,7 @@ impl Compiler<'_> {
             ("title", "a notice needs a title"),
             ("type", "where a notice stands in its procedure must be stated, if only as { const = \"competition\" }"),
         ] {
-            let hash = target == "id" && table.get("record").or(None).is_some_and(|record| uses_hash(&record));
+            let hash = target == "id" && shape.hash;
             if !shape.fields.contains_key(target) && !hash && !by_mapper {
                 map_item.complain(format!("`{target}` is missing: {why}"));
             }
@@ -285,10 +295,9 @@ impl Compiler<'_> {
         if let Some(order) = table.get("dates").and_then(|item| item.one_of(ORDERS)) {
             settings.dates = order;
         }
-        if let Some(item) = table.get("key")
-            && item.if_text().is_none_or(|text| text != "hash" && text != "id")
-        {
-            settings.key = reader.select(&item);
+        if let Some(item) = table.get("key") {
+            settings.hash = item.if_text() == Some("hash");
+            settings.key = if settings.hash { None } else { reader.select(&item) };
         }
         for item in table.get("skip").map(|item| item.list()).unwrap_or_default() {
             let Some(skip) = item.table() else { continue };
@@ -410,11 +419,6 @@ impl Compiler<'_> {
 /// The rules for what is no notice, by name.
 fn rules() -> Vec<(&'static str, NonNotice)> {
     NON_NOTICES.iter().map(|(rule, _)| (rule.as_str(), *rule)).collect()
-}
-
-fn uses_hash(record: &Item<'_, '_>) -> bool {
-    let key = record.if_table().and_then(|table| table.get("key"));
-    key.and_then(|key| key.if_text()) == Some("hash")
 }
 
 /// Whether a part of a definition is there that only a mapping has.

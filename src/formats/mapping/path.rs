@@ -76,6 +76,16 @@ impl Path {
         Ok(Self { from_row, steps })
     }
 
+    /// The whole value.
+    pub fn whole() -> Self {
+        Self { from_row: false, steps: Vec::new() }
+    }
+
+    /// Each item of a list.
+    pub fn each() -> Self {
+        Self { from_row: false, steps: vec![Step::Each] }
+    }
+
     /// The last key that the path names, to look for in bytes before parsing anything.
     pub fn last_key(&self) -> Option<&str> {
         self.steps.iter().rev().find_map(|step| match step {
@@ -84,8 +94,22 @@ impl Path {
         })
     }
 
+    /// Whether the path ends with `*`, so that the last key says something too.
+    pub fn ends_with_any(&self) -> bool {
+        self.steps.last() == Some(&Step::Any)
+    }
+
+    /// Whether anything is there, if only null.
+    pub fn exists(&self, value: &Value) -> bool {
+        !self.walk(value, "").is_empty()
+    }
+
     /// Every value at this path that is not null.
     pub fn find<'v>(&self, value: &'v Value, at: &str) -> Vec<Found<'v>> {
+        self.walk(value, at).into_iter().filter(|found| !found.value.is_null()).collect()
+    }
+
+    fn walk<'v>(&self, value: &'v Value, at: &str) -> Vec<Found<'v>> {
         let mut found: Vec<(&'v Value, String)> = vec![(value, at.to_owned())];
         for (number, step) in self.steps.iter().enumerate() {
             let last = number + 1 == self.steps.len();
@@ -98,8 +122,7 @@ impl Path {
             }
             found = next;
         }
-        let found = found.into_iter().filter(|(value, _)| !value.is_null());
-        found.map(|(value, at)| Found { value: std::borrow::Cow::Borrowed(value), at }).collect()
+        found.into_iter().map(|(value, at)| Found { value: std::borrow::Cow::Borrowed(value), at }).collect()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use regex::Regex;
 use serde_json::Value;
@@ -11,8 +10,9 @@ use serde_json::Value;
 use super::field::{Scope, Test};
 use super::path::{Found, Path, as_text};
 use crate::codes;
-use crate::formats::reading::{Reading, Style};
+use crate::formats::reading::{Order, Reading, Style, decimal, written};
 use crate::issue::IssueCode;
+use crate::notice::Moment;
 
 /// Values of one field after splitting.
 const MAX_VALUES: usize = 5000;
@@ -67,8 +67,8 @@ pub enum Step {
 /// How a date is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DateFormat {
-    /// Whatever the shared reader understands.
-    Auto,
+    /// Whatever the shared reader understands; the day first, unless said otherwise.
+    Auto(Option<Order>),
     /// `strptime` with a time or without.
     Pattern(String),
     /// Milliseconds since 1970, or `/Date(…)/`.
@@ -222,7 +222,7 @@ fn one<'r>(step: &Step, found: Vec<Found<'r>>, scope: &Scope<'_>, reading: &mut 
                 found.iter().map(|found| as_text(&found.value)).filter(|text| !text.trim().is_empty()).collect();
             vec![owned(texts.join(separator), at)]
         }
-        Step::Map { table, by_prefix, has_default } => mapped(found, table, *by_prefix, *has_default, reading),
+        Step::Map { table, by_prefix, has_default } => mapped(found, table, *by_prefix, *has_default, scope, reading),
         Step::Default(text) if found.iter().all(|found| as_text(&found.value).is_empty()) => {
             vec![owned(text.as_str(), String::from("(default)"))]
         }
@@ -233,11 +233,13 @@ fn one<'r>(step: &Step, found: Vec<Found<'r>>, scope: &Scope<'_>, reading: &mut 
             .filter_map(|found| {
                 let text = as_text(&found.value);
                 let style = if found.value.is_number() { Style::Point } else { *style };
-                let number = crate::formats::reading::decimal(&text, style);
+                let number = decimal(&text, style);
                 if number.is_none() {
                     reading.issue(IssueCode::BadNumber, &found.at, &text);
                 }
-                number.map(|number| owned(number.to_string(), found.at))
+                // A number in JSON is plainly a decimal, whatever the field's writing is.
+                let number = number.and_then(|number| serde_json::from_str(&number.to_string()).ok());
+                number.map(|number: Value| Found { value: Cow::Owned(number), at: found.at })
             })
             .collect(),
         Step::Date { formats, zone } => found
@@ -294,6 +296,7 @@ fn mapped<'r>(
     table: &BTreeMap<String, String>,
     by_prefix: bool,
     has_default: bool,
+    scope: &Scope<'_>,
     reading: &mut Reading,
 ) -> Vec<Found<'r>> {
     let mut out = Vec::new();
@@ -317,6 +320,10 @@ fn mapped<'r>(
             reading.keep(&at, text);
         }
         match hit {
+            Some(word) if word.contains('{') => {
+                let filled = Template::parse(word).ok().and_then(|template| template.fill(text, scope));
+                out.extend(filled.map(|text| owned(text, at)));
+            }
             Some(word) => out.push(owned(word.as_str(), at)),
             None if has_default => {}
             None => reading.issue(IssueCode::UnknownCode, &at, text),
@@ -339,36 +346,21 @@ fn pick<'r>(found: Found<'r>, wanted: &[String]) -> Option<Found<'r>> {
     Some(owned(text, format!("{}.{key}", found.at)))
 }
 
-/// The date in the ISO writing that the shared reader understands.
+/// The date in the ISO writing that the shared reader understands, in the zone if one is given.
 fn date(format: &DateFormat, text: &str, zone: Option<&TimeZone>) -> Option<String> {
-    match format {
-        DateFormat::Auto => Some(text.to_owned()),
-        DateFormat::Millis => {
-            let at = crate::formats::reading::instant(text)?;
-            let zone = zone.cloned().unwrap_or(TimeZone::UTC);
-            let local = at.to_zoned(zone);
-            Some(local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
-        }
+    let moment = match format {
+        DateFormat::Auto(order) => written(text, order.unwrap_or_default())?,
+        DateFormat::Millis => written(text, Order::default()).filter(|moment| moment.offset.is_some())?,
         DateFormat::Pattern(pattern) => {
             let broken = jiff::fmt::strtime::parse(pattern, text).ok()?;
-            if let Ok(at) = broken.to_timestamp() {
-                let zone = broken.offset().map_or(TimeZone::UTC, jiff::tz::Offset::to_time_zone);
-                return Some(at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
-            }
-            let has_time = broken.hour().is_some();
-            let local: DateTime = match broken.to_datetime() {
-                Ok(local) if has_time => local,
-                _ => return broken.to_date().ok().map(|date: Date| date.to_string()),
-            };
-            match zone {
-                Some(zone) => {
-                    let zoned = local.to_zoned(zone.clone()).ok()?;
-                    Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
-                }
-                None => Some(local.strftime("%Y-%m-%dT%H:%M:%S").to_string()),
-            }
+            let date = broken.to_date().ok()?;
+            let time = broken.hour().and_then(|_| broken.to_time().ok());
+            Moment { date, time, offset: broken.offset() }
         }
-    }
+    };
+    let (Some(zone), Some(_)) = (zone, moment.time) else { return Some(moment.to_string()) };
+    let zoned = moment.at(zone)?.to_zoned(zone.clone());
+    Some(Moment { date: zoned.date(), time: Some(zoned.time()), offset: Some(zoned.offset()) }.to_string())
 }
 
 /// HTML entities become characters.

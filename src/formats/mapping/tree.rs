@@ -20,7 +20,7 @@ const MAX_UNPACKED: usize = 64 << 20;
 pub type Namespaces = Vec<(String, String)>;
 
 /// One layer around a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
     /// Text in base64.
     Base64,
@@ -94,7 +94,9 @@ pub fn json(text: &str) -> Result<Value, ParseError> {
             return Ok(value);
         }
     }
-    Err(ParseError::NotJson { reason: error.to_string() })
+    let before: usize = text.lines().take(error.line().saturating_sub(1)).map(|line| line.len() + 1).sum();
+    let at = (before + error.column()) as u64;
+    Err(ParseError::NotJson { at, reason: error.to_string() })
 }
 
 struct Open {
