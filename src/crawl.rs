@@ -121,7 +121,8 @@ impl<'a> Crawler<'a> {
 
     /// The plan, of which there is one kind so far.
     pub fn calendar(&self) -> &'a CalendarFile {
-        let Plan::CalendarFile(plan) = &self.source.plan;
+        let Plan::CalendarFile(plan) =
+            self.source.plan.as_ref().expect("only active sources are crawled, and those have a plan");
         plan
     }
 
@@ -348,7 +349,7 @@ mod tests {
     fn weekends_and_mornings_are_no_gaps() {
         let sources = crate::source::load(&Definitions::default()).expect("valid");
         let ted = sources.iter().find(|source| source.id.as_str() == "eu-ted").expect("shipped");
-        let Plan::CalendarFile(plan) = &ted.plan;
+        let Some(Plan::CalendarFile(plan)) = &ted.plan else { panic!("a plan") };
         let friday = jiff::civil::date(2026, 11, 20);
         let due = |now: &str| days_due(plan, friday, now.parse().expect("a time"));
         assert_eq!(due("2026-11-20T23:00:00Z"), 0);

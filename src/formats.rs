@@ -8,16 +8,18 @@ pub mod codice;
 pub mod decp;
 pub mod eforms;
 mod json;
+pub mod mapping;
 pub mod ocds;
 pub mod plan_table;
 pub mod privacy;
-pub mod privacy;
-mod reading;
 mod reading;
 pub mod table;
 pub mod ted_export;
 mod xml;
 
+use std::sync::Arc;
+
+use self::mapping::{Look, Mapping};
 use crate::issue::{Issue, IssueCode, NonNotice};
 use crate::notice::Notice;
 use crate::raw::RawDocument;
@@ -170,9 +172,17 @@ pub enum ParseError {
     #[error("both {first} and {second} recognise the document: name the format")]
     Ambiguous {
         /// One format.
-        first: &'static str,
+        first: String,
         /// The other.
-        second: &'static str,
+        second: String,
+    },
+    /// The document has none of the shapes that a source's definition knows.
+    #[error("not {mapping}: no shape of that definition fits what begins with {found:?}")]
+    NotThisMapping {
+        /// `mapped:<source>`.
+        mapping: String,
+        /// What the beginning looks like.
+        found: String,
     },
     /// The caller named a format that this document does not have.
     #[error("not {format}: {found}")]
@@ -206,7 +216,7 @@ impl ParseError {
             Self::NoSuchFormat { .. } => "no-such-format",
             Self::UnsupportedFormat { .. } => "unsupported-format",
             Self::Ambiguous { .. } => "ambiguous-format",
-            Self::NotThisFormat { .. } => "not-this-format",
+            Self::NotThisFormat { .. } | Self::NotThisMapping { .. } => "not-this-format",
         }
     }
 }
@@ -251,7 +261,9 @@ pub fn sniff(bytes: &[u8]) -> Result<&'static Format, ParseError> {
     let mut fitting = FORMATS.iter().filter(|format| (format.sniff)(bytes));
     match (fitting.next(), fitting.next()) {
         (Some(format), None) => Ok(format),
-        (Some(first), Some(second)) => Err(ParseError::Ambiguous { first: first.name, second: second.name }),
+        (Some(first), Some(second)) => {
+            Err(ParseError::Ambiguous { first: first.name.to_owned(), second: second.name.to_owned() })
+        }
         (None, _) => Err(unsupported(bytes)),
     }
 }
@@ -269,7 +281,7 @@ fn unsupported(bytes: &[u8]) -> ParseError {
     }
 }
 
-/// Reads a document in the format named, else in the one that its beginning shows.
+/// Reads a document in the built-in format named, else in the one that its beginning shows.
 ///
 /// # Errors
 /// When the document as a whole cannot be read.
@@ -277,5 +289,99 @@ pub fn parse(document: &RawDocument, format: Option<&Format>) -> Result<Parsed, 
     match format {
         Some(format) => (format.parse)(document),
         None => (sniff(&document.body)?.parse)(document),
+    }
+}
+
+/// What reads a document.
+#[derive(Clone)]
+pub enum Reader {
+    /// A format of the table.
+    Builtin(&'static Format),
+    /// A source's own definition.
+    Mapped(Arc<Mapping>),
+}
+
+impl Reader {
+    /// The `format` of its notices.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Builtin(format) => format.name,
+            Self::Mapped(mapping) => &mapping.name,
+        }
+    }
+
+    fn parse(&self, document: &RawDocument) -> Result<Parsed, ParseError> {
+        match self {
+            Self::Builtin(format) => (format.parse)(document),
+            Self::Mapped(mapping) => mapping.parse(document),
+        }
+    }
+}
+
+/// Everything that reads documents: the built-in formats and the definitions of sources.
+#[derive(Clone, Default)]
+pub struct Readers {
+    mapped: Vec<Arc<Mapping>>,
+}
+
+impl Readers {
+    /// The built-in formats and these.
+    pub fn new(mapped: Vec<Arc<Mapping>>) -> Self {
+        Self { mapped }
+    }
+
+    /// Every name that may be asked for.
+    pub fn names(&self) -> Vec<&str> {
+        let mapped = self.mapped.iter().map(|mapping| mapping.source.as_str());
+        FORMATS.iter().map(|format| format.name).chain(mapped).collect()
+    }
+
+    /// The reader of this name: a format's, or a source's with a mapping.
+    pub fn find(&self, name: &str) -> Option<Reader> {
+        let mapped = || self.mapped.iter().find(|mapping| mapping.source == name || mapping.name == name);
+        find(name).map(Reader::Builtin).or_else(|| mapped().cloned().map(Reader::Mapped))
+    }
+
+    /// The one reader that recognises a document. A built-in format knows its own roots and keys, so where just one
+    /// of them fits it stands before any definition; definitions are asked when none does.
+    ///
+    /// # Errors
+    /// When nothing recognises it (saying what it looks like), or when two do.
+    pub fn sniff(&self, bytes: &[u8]) -> Result<Reader, ParseError> {
+        let unknown = match sniff(bytes) {
+            Ok(format) => return Ok(Reader::Builtin(format)),
+            Err(ambiguous @ ParseError::Ambiguous { .. }) => return Err(ambiguous),
+            Err(unknown) => unknown,
+        };
+        let look = Look::new(bytes);
+        let mut fitting = self.mapped.iter().filter(|mapping| mapping.sniff(&look));
+        match (fitting.next(), fitting.next()) {
+            (Some(mapping), None) => Ok(Reader::Mapped(Arc::clone(mapping))),
+            (Some(first), Some(second)) => {
+                Err(ParseError::Ambiguous { first: first.name.clone(), second: second.name.clone() })
+            }
+            (None, _) => Err(unknown),
+        }
+    }
+
+    /// Reads a document with the reader named, else with the one that recognises it; also says which one that was.
+    ///
+    /// # Errors
+    /// When the document as a whole cannot be read.
+    pub fn parse(&self, document: &RawDocument, reader: Option<&Reader>) -> Result<(Reader, Parsed), ParseError> {
+        let reader = match reader {
+            Some(reader) => reader.clone(),
+            None => self.sniff(&document.body)?,
+        };
+        let parsed = reader.parse(document)?;
+        Ok((reader, parsed))
+    }
+
+    /// Of everything that decides what a document says: formats by version, definitions by content. When it is
+    /// another one than that of the store, the same bytes may give other notices.
+    pub fn fingerprint(&self) -> String {
+        let formats = FORMATS.iter().map(|format| format!("{}/{}", format.name, format.version));
+        let mapped = self.mapped.iter().map(|mapping| format!("{}/{}", mapping.name, mapping.fingerprint));
+        formats.chain(mapped).collect::<Vec<_>>().join(" ")
     }
 }

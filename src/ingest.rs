@@ -22,6 +22,7 @@ use crate::classify::Classifier;
 use crate::config::Config;
 use crate::definitions::{DefinitionError, Definitions};
 use crate::fetch::FetchError;
+use crate::formats::Readers;
 use crate::ids::{RunId, SourceId};
 use crate::records::{Receipt, SourceReceipt};
 use crate::search::{self, IndexWriter, Opened, SearchError};
@@ -72,6 +73,8 @@ pub struct Workspace {
     pub definitions: Definitions,
     /// Sources.
     pub sources: Vec<Source>,
+    /// What reads documents.
+    pub readers: Readers,
     /// Categories.
     pub classifier: Classifier,
     /// Where the data are.
@@ -92,7 +95,8 @@ impl Workspace {
         match (sources, classifier) {
             (Some(sources), Some(classifier)) => {
                 let layout = Layout::new(&config.paths.data);
-                Ok(Self { config, definitions, sources, classifier, layout })
+                let readers = source::readers(&sources);
+                Ok(Self { config, definitions, sources, readers, classifier, layout })
             }
             _ => Err(errors),
         }

@@ -73,6 +73,7 @@ issue_codes! {
     GuessedEncoding = "guessed-encoding": "nothing says the encoding of a text; it was guessed from the letters that come out",
     ImplausibleDate = "implausible-date": "a date far outside the life of a notice; kept as written under `extra`",
     RepairedText = "repaired-text": "control characters or broken entities that were repaired before reading",
+    UnopenedValue = "unopened-value": "a document inside a value (JSON, base64, a page) that cannot be opened; the rest is read",
     Truncated = "truncated": "a list or text that was cut at the program's own bound",
     DeletedEntry = "deleted-entry": "the publisher took an entry back (its reference and when); what was read of it before stays",
 }

@@ -6,22 +6,25 @@ mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use url::Url;
 
 pub use self::template::fill_dates;
 use crate::codes;
 use crate::config::parse_duration;
 use crate::definitions::{DefinitionError, DefinitionFile, Definitions};
-use crate::formats;
+use crate::formats::mapping::{self, Facts};
+use crate::formats::{self, Reader, Readers};
 use crate::ids::SourceId;
 
 /// A valid source definition.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Source {
     /// The file's stem.
     pub id: SourceId,
@@ -41,8 +44,8 @@ pub struct Source {
     pub caveats: Vec<String>,
     /// Why we may, and how gently.
     pub access: Access,
-    /// Which requests start a run.
-    pub plan: Plan,
+    /// Which requests start a run; `None` when it is only imported, which an active source is not.
+    pub plan: Option<Plan>,
     /// How the documents come.
     pub document: Document,
     /// What identifies a record.
@@ -150,12 +153,12 @@ pub struct Discover {
 }
 
 /// How documents come.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Document {
     /// Whether answers are packages.
     pub unpack: bool,
-    /// A format's name, or `None` to let the document say.
-    pub format: Option<String>,
+    /// What reads them, or `None` to let the document say.
+    pub reader: Option<Reader>,
 }
 
 /// What identifies a record.
@@ -226,9 +229,10 @@ pub struct Gaps {
     pub detail: String,
 }
 
+/// What only a mapping has is read by the mapping's own compiler.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawSource {
+struct RawSource<D, R, S> {
     name: String,
     country: String,
     homepage: String,
@@ -238,13 +242,21 @@ struct RawSource {
     #[serde(default)]
     caveats: Vec<String>,
     access: RawAccess,
-    plan: RawPlan,
-    page: RawPage,
-    document: RawDocumentRule,
-    record: RawRecord,
+    plan: Option<RawPlan>,
+    page: Option<RawPage>,
+    document: D,
+    record: R,
     #[serde(default)]
     check: RawCheck,
-    sniff: Option<Sniff>,
+    sniff: Option<S>,
+    #[serde(rename = "map")]
+    _map: Option<IgnoredAny>,
+    #[serde(rename = "detail")]
+    _detail: Option<IgnoredAny>,
+    #[serde(rename = "variant")]
+    _variant: Option<IgnoredAny>,
+    #[serde(rename = "lookup")]
+    _lookup: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -417,44 +429,91 @@ impl Source {
     /// # Errors
     /// Every mistake in it; a mistake in the syntax or a key hides those of values.
     pub fn parse(file: &DefinitionFile) -> Result<Self, Vec<DefinitionError>> {
-        let raw: RawSource = file.parse().map_err(|error| vec![error])?;
-        let mut check = Checker { file, hosts: &raw.access.hosts, errors: Vec::new() };
-        check.identity(&raw);
-        let access = check.access(&raw.access);
-        let homepage = check.url("homepage", &raw.homepage, false);
-        let plan = check.plan(&raw.plan);
-        let RawPage::None {} = raw.page;
+        if is_mapped(&file.text) { Self::parse_mapped(file) } else { Self::parse_builtin(file) }
+    }
+
+    fn parse_builtin(file: &DefinitionFile) -> Result<Self, Vec<DefinitionError>> {
+        let raw: RawSource<RawDocumentRule, RawRecord, Sniff> = file.parse().map_err(|error| vec![error])?;
+        let hosts = raw.access.hosts.clone();
+        let mut check = Checker { file, hosts: &hosts, errors: Vec::new() };
         let document = check.document(&raw.document);
         let zone = check.zone("record.zone", &raw.record.zone);
-        let answers = check.answers(&raw.check);
         check.sniff(raw.sniff.as_ref());
-        let errors = check.errors;
-        match (access, homepage, plan, document, zone, answers) {
-            (Some(access), Some(homepage), Some(plan), Some(document), Some(zone), Some(answers))
-                if errors.is_empty() =>
-            {
-                Ok(Self {
-                    id: SourceId::new(file.id.clone()),
-                    name: raw.name,
-                    country: raw.country,
-                    homepage,
-                    languages: raw.languages,
-                    status: raw.status,
-                    evidence: raw.evidence,
-                    caveats: raw.caveats,
-                    access,
-                    plan,
-                    document,
-                    record: Record { zone },
-                    check: answers,
-                    sniff: raw.sniff,
-                    file: file.name.clone(),
-                    overrides: file.overrides,
-                })
+        let (Some(document), Some(zone)) = (document, zone) else { return Err(check.rest(&raw)) };
+        let sniff = raw.sniff.clone();
+        check.source(raw, document, zone, sniff)
+    }
+
+    fn parse_mapped(file: &DefinitionFile) -> Result<Self, Vec<DefinitionError>> {
+        let raw = file.parse::<RawSource<IgnoredAny, IgnoredAny, IgnoredAny>>();
+        let known = toml::from_str::<MappedFacts>(&file.text).unwrap_or_default();
+        let homepage = Url::parse(&known.homepage).ok();
+        let zone = known.record.zone.and_then(|name| TimeZone::get(&name).ok());
+        let zone = zone.unwrap_or_else(|| codes::zone_of(Some(&known.country)));
+        let facts = Facts {
+            source: &file.id,
+            languages: &known.languages,
+            homepage: homepage.as_ref(),
+            zone: zone.clone(),
+        };
+        let mapping = mapping::compile(&file.name, &file.text, &facts);
+        let raw = match raw {
+            Ok(raw) => raw,
+            Err(error) => {
+                let mut errors = vec![error];
+                errors.extend(mapping.err().unwrap_or_default());
+                return Err(errors);
             }
-            _ => Err(errors),
+        };
+        let hosts = raw.access.hosts.clone();
+        let check = Checker { file, hosts: &hosts, errors: Vec::new() };
+        match mapping {
+            Ok(mapping) => {
+                let document = Document { unpack: known.document.unpack, reader: Some(Reader::Mapped(Arc::new(mapping))) };
+                check.source(raw, document, zone, None)
+            }
+            Err(mut errors) => {
+                let mut all = check.rest(&raw);
+                all.append(&mut errors);
+                Err(all)
+            }
         }
     }
+}
+
+/// Whether documents are read by what the definition itself says.
+fn is_mapped(text: &str) -> bool {
+    let Ok(table) = text.parse::<toml::Table>() else { return false };
+    let format = table.get("document").and_then(|document| document.get("format")).and_then(toml::Value::as_str);
+    ["map", "variant"].iter().any(|key| table.contains_key(*key)) || format.is_some_and(mapping::is_mapped)
+}
+
+/// What a mapping must know of its source, whatever else is wrong with the file.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MappedFacts {
+    country: String,
+    homepage: String,
+    languages: Vec<String>,
+    record: MappedRecord,
+    document: MappedDocument,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MappedRecord {
+    zone: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MappedDocument {
+    #[serde(deserialize_with = "is_there")]
+    unpack: bool,
+}
+
+fn is_there<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// Collects every mistake of one file.
@@ -465,11 +524,78 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// Every mistake outside document, record and map.
+    fn rest<D, R, S>(mut self, raw: &RawSource<D, R, S>) -> Vec<DefinitionError> {
+        self.identity(raw);
+        self.access(&raw.access);
+        self.url("homepage", &raw.homepage, false);
+        self.requests(raw);
+        self.answers(&raw.check);
+        self.errors
+    }
+
+    /// The whole source, when there is no mistake.
+    fn source<D, R, S>(
+        mut self,
+        raw: RawSource<D, R, S>,
+        document: Document,
+        zone: TimeZone,
+        sniff: Option<Sniff>,
+    ) -> Result<Source, Vec<DefinitionError>> {
+        self.identity(&raw);
+        let access = self.access(&raw.access);
+        let homepage = self.url("homepage", &raw.homepage, false);
+        let plan = self.requests(&raw);
+        let answers = self.answers(&raw.check);
+        match (access, homepage, plan, answers) {
+            (Some(access), Some(homepage), Some(plan), Some(answers)) if self.errors.is_empty() => Ok(Source {
+                id: SourceId::new(self.file.id.clone()),
+                name: raw.name,
+                country: raw.country,
+                homepage,
+                languages: raw.languages,
+                status: raw.status,
+                evidence: raw.evidence,
+                caveats: raw.caveats,
+                access,
+                plan,
+                document,
+                record: Record { zone },
+                check: answers,
+                sniff,
+                file: self.file.name.clone(),
+                overrides: self.file.overrides,
+            }),
+            _ => Err(self.errors),
+        }
+    }
+
+    /// Plan and paging; the inner `None` for a source that is only imported.
+    #[expect(clippy::option_option, reason = "a mistake and no plan are two things")]
+    fn requests<D, R, S>(&mut self, raw: &RawSource<D, R, S>) -> Option<Option<Plan>> {
+        match (&raw.plan, &raw.page) {
+            (Some(plan), Some(RawPage::None {})) => self.plan(plan).map(Some),
+            (None, None) if raw.status != Status::Active => Some(None),
+            (None, None) => {
+                self.complain("status", "an active source needs [plan] and [page]; without them it is only imported");
+                None
+            }
+            (Some(_), None) => {
+                self.complain("plan", "needs a [page] too, if only kind = \"none\"");
+                None
+            }
+            (None, Some(_)) => {
+                self.complain("page", "needs a [plan] too");
+                None
+            }
+        }
+    }
+
     fn complain(&mut self, path: &str, message: impl Into<String>) {
         self.errors.push(self.file.error(path, message));
     }
 
-    fn identity(&mut self, raw: &RawSource) {
+    fn identity<D, R, S>(&mut self, raw: &RawSource<D, R, S>) {
         let id = &self.file.id;
         let kebab = id
             .split('-')
@@ -583,10 +709,7 @@ impl Checker<'_> {
             self.complain("document.format", message);
             return None;
         }
-        Some(Document {
-            unpack: !raw.unpack.is_empty(),
-            format: Some(raw.format.clone()).filter(|format| format != "sniff"),
-        })
+        Some(Document { unpack: !raw.unpack.is_empty(), reader: formats::find(&raw.format).map(Reader::Builtin) })
     }
 
     fn sniff(&mut self, raw: Option<&Sniff>) {
@@ -693,6 +816,15 @@ impl Checker<'_> {
         }
         duration
     }
+}
+
+/// The built-in formats, and the mappings of these sources.
+pub fn readers(sources: &[Source]) -> Readers {
+    let mapped = sources.iter().filter_map(|source| match &source.document.reader {
+        Some(Reader::Mapped(mapping)) => Some(Arc::clone(mapping)),
+        _ => None,
+    });
+    Readers::new(mapped.collect())
 }
 
 fn weekday(day: RawWeekday) -> Weekday {

@@ -82,7 +82,7 @@ fn dry_run(workspace: &Workspace, options: &CrawlOptions, context: &mut Context<
     for source in workspace.sources.iter().filter(wanted) {
         match &source.status {
             Status::Active => {
-                let Plan::CalendarFile(plan) = &source.plan;
+                let Some(Plan::CalendarFile(plan)) = &source.plan else { continue };
                 writeln!(context.out, "{}: would ask {} for the first issue", source.id, plan.discover.url)?;
                 writeln!(context.out, "  then {} for each issue until one is not there", plan.url)?;
                 if let Some(gaps) = &source.check.gaps {

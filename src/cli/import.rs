@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Cli, Context, Ended, Output, Usage, receipt};
-use crate::formats::{self, Format};
+use crate::formats::{Reader, Readers};
 use crate::ids::SourceId;
 use crate::ingest::{self, ImportOptions};
 
@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     /// File the documents under this source [default: the one that format and content point to, else `import`]
     #[arg(long, value_name = "ID")]
     source: Option<String>,
-    /// Read the documents as this format [default: what the document itself says]
+    /// Read the documents as this format, or by the definition of this source [default: what the document itself says]
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
     /// Files, folders, packages (.tar.gz, .zip, .gz), or - for standard input
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     if let Some(source) = source.as_ref().filter(|source| source.as_str() != "import") {
         workspace.source(source).map_err(|error| Usage(error.to_string()))?;
     }
-    let format = arguments.format.as_deref().map(format_named).transpose()?;
+    let format = arguments.format.as_deref().map(|name| format_named(name, &workspace.readers)).transpose()?;
     let options = ImportOptions { source, format, paths: arguments.paths.clone() };
     let bar = progress_bar(context);
     let mut progress = |receipt: &crate::records::SourceReceipt, what: &str| {
@@ -45,11 +45,9 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     receipt::print(&receipt, context)
 }
 
-pub(super) fn format_named(name: &str) -> Result<&'static Format, Usage> {
-    formats::find(name).ok_or_else(|| {
-        let known: Vec<&str> = formats::FORMATS.iter().map(|format| format.name).collect();
-        Usage(format!("--format: there is no \"{name}\"; there are {}", known.join(", ")))
-    })
+pub(super) fn format_named(name: &str, readers: &Readers) -> Result<Reader, Usage> {
+    let unknown = || Usage(format!("--format: there is no \"{name}\"; there are {}", readers.names().join(", ")));
+    readers.find(name).ok_or_else(unknown)
 }
 
 /// A spinner with words, on a terminal only.

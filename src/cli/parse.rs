@@ -10,19 +10,21 @@ use clap::Args;
 use serde_json::json;
 
 use super::import::format_named;
-use super::{Context, Ended, Output};
-use crate::formats::{self, Format};
+use super::{Context, Ended, Invalid, Output};
+use crate::definitions::Definitions;
+use crate::formats::{Reader, Readers};
 use crate::ids::{RunId, SourceId};
 use crate::ingest::{DocumentEntry, read_documents};
 use crate::raw::{Origin, RawDocument};
 use crate::records::RecordCounts;
+use crate::source;
 
 /// Read files and print their notices, storing nothing.
 ///
 /// Example: tenderwatch parse notice.xml | jq .title
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Read the documents as this format [default: what the document itself says]
+    /// Read the documents as this format, or by the definition of this source [default: what the document itself says]
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
     /// Print counts instead of notices
@@ -50,7 +52,9 @@ struct Totals {
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
     context.only(&[Output::Table, Output::Json, Output::Jsonl])?;
     let config = context.cli.config()?;
-    let format = arguments.format.as_deref().map(format_named).transpose()?;
+    let sources = source::load(&Definitions::new(config.paths.definitions.clone())).map_err(Invalid)?;
+    let readers = source::readers(&sources);
+    let format = arguments.format.as_deref().map(|name| format_named(name, &readers)).transpose()?;
     let mut findings: Box<dyn Write> = match &arguments.issues {
         Some(path) => {
             let file =
@@ -79,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
                     };
                     one(
                         &RawDocument::new(origin, body),
-                        format,
+                        (&readers, format.as_ref()),
                         arguments.summary,
                         &mut totals,
                         context.out,
@@ -127,15 +131,15 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
 
 fn one(
     document: &RawDocument,
-    format: Option<&'static Format>,
+    (readers, reader): (&Readers, Option<&Reader>),
     summary: bool,
     totals: &mut Totals,
     out: &mut dyn Write,
     findings: &mut dyn Write,
 ) -> anyhow::Result<()> {
     totals.documents += 1;
-    match formats::parse(document, format) {
-        Ok(parsed) => {
+    match readers.parse(document, reader) {
+        Ok((_, parsed)) => {
             totals.parsed += 1;
             totals.records.add(&parsed.records);
             let on_notices = parsed

@@ -348,6 +348,16 @@ impl Reading {
     }
 }
 
+/// The first number in a text, in this writing.
+pub fn decimal(text: &str, style: Style) -> Option<rust_decimal::Decimal> {
+    number::read(text, style)
+}
+
+/// A date as written, in any of the writings that publishers use; a time that is none counts as none.
+pub fn written(text: &str, order: Order) -> Option<Moment> {
+    day::read(text, order).map(|(moment, _)| moment)
+}
+
 /// The notice's id by the contract's rule: publication id, else UUID and version, else the document's hash and the
 /// record's number in it, from 1.
 pub fn notice_id(

@@ -18,7 +18,7 @@ use quick_xml::Reader;
 use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::Event;
 
-pub use self::root::root_of;
+pub use self::root::{Root, root_of};
 pub use self::tree::to_json;
 use super::ParseError;
 
@@ -583,7 +583,7 @@ fn unescape(value: &str, at: u64) -> Result<Cow<'_, str>, ParseError> {
 }
 
 /// What `&name;` stands for. Characters that XML forbids become U+FFFD.
-fn resolve(name: &str) -> Option<char> {
+pub fn resolve(name: &str) -> Option<char> {
     Some(match name {
         "amp" => '&',
         "lt" => '<',

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::intake::{Intake, format_of};
+use super::intake::Intake;
 use super::{IngestError, Progress, Session, Workspace};
 use crate::crawl::{Answer, CrawlError, Crawler, Issue, days_due};
 use crate::fetch::{Fetched, Fetcher};
@@ -68,7 +68,7 @@ pub fn crawl(
             }
             Status::Active => {
                 let crawler = Crawler::new(source, &fetcher, used_today(&session, source, now)?);
-                let mut intake = Intake::new(&mut session, format_of(workspace, &source.id));
+                let mut intake = Intake::new(&mut session, None);
                 let mut run = SourceRun {
                     source,
                     options,

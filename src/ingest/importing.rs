@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use super::intake::Intake;
 use super::{IngestError, Progress, Session, Workspace};
 use crate::config::Limits;
-use crate::formats::{self, Format};
+use crate::formats::Reader;
 use crate::ids::SourceId;
 use crate::raw::Origin;
 use crate::records::{DocumentOutcome, Receipt, SourceReceipt};
+use crate::source::Source;
 use crate::unpack::{self, Entry};
 
 /// What to import and how.
@@ -22,7 +23,7 @@ pub struct ImportOptions {
     /// Under which source; `None` lets the content say.
     pub source: Option<SourceId>,
     /// As which format; `None` lets the document say.
-    pub format: Option<&'static Format>,
+    pub format: Option<Reader>,
     /// Files, folders, or `-`.
     pub paths: Vec<String>,
 }
@@ -52,7 +53,7 @@ pub fn import(
     let run = session.run.clone();
     let mut receipts: Vec<SourceReceipt> = Vec::new();
     {
-        let mut intake = Intake::new(&mut session, options.format);
+        let mut intake = Intake::new(&mut session, options.format.clone());
         let mut current = 0;
         let mut failure = None;
         let mut take = |name: &str, entry: DocumentEntry| {
@@ -126,14 +127,16 @@ fn source_of(workspace: &Workspace, options: &ImportOptions, body: &[u8]) -> Sou
     if let Some(source) = &options.source {
         return source.clone();
     }
-    let format = options.format.or_else(|| formats::sniff(body).ok());
-    let claimed = format.and_then(|format| {
-        workspace
-            .sources
-            .iter()
-            .find(|source| source.sniff.as_ref().is_some_and(|sniff| sniff.matches(format.name, body)))
-    });
-    claimed.map_or_else(|| SourceId::new(NO_SOURCE), |source| source.id.clone())
+    let reader = options.format.clone().or_else(|| workspace.readers.sniff(body).ok());
+    let claimed = match &reader {
+        Some(Reader::Mapped(mapping)) => Some(SourceId::new(&mapping.source)),
+        Some(Reader::Builtin(format)) => {
+            let fits = |source: &&Source| source.sniff.as_ref().is_some_and(|sniff| sniff.matches(format.name, body));
+            workspace.sources.iter().find(fits).map(|source| source.id.clone())
+        }
+        None => None,
+    };
+    claimed.unwrap_or_else(|| SourceId::new(NO_SOURCE))
 }
 
 fn receipt_of(receipts: &mut Vec<SourceReceipt>, source: &SourceId) -> usize {

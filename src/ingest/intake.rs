@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{IngestError, Session, Workspace};
 use crate::analysis::Stems;
 use crate::archive::{self, Archive, Prepared};
-use crate::formats::{self, Format};
+use crate::formats::Reader;
 use crate::ids::{RawId, SourceId};
 use crate::raw::{Origin, RawDocument};
 use crate::records::{DocumentOutcome, RecordCounts, SourceReceipt};
@@ -24,7 +24,7 @@ const BATCH_BYTES: usize = 16 << 20;
 /// already read; batches become durable one after the other.
 pub(super) struct Intake<'s, 'w> {
     session: &'s mut Session<'w>,
-    format: Option<&'static Format>,
+    reader: Option<Reader>,
     pending: Vec<(Origin, Bytes)>,
     pending_bytes: usize,
     /// Read, and not yet archived.
@@ -43,9 +43,9 @@ struct ReadBatch {
 }
 
 impl<'s, 'w> Intake<'s, 'w> {
-    pub fn new(session: &'s mut Session<'w>, format: Option<&'static Format>) -> Self {
+    pub fn new(session: &'s mut Session<'w>, reader: Option<Reader>) -> Self {
         let read = ReadBatch::default();
-        Self { session, format, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
+        Self { session, reader, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
     }
 
     pub fn session(&mut self) -> &mut Session<'w> {
@@ -79,12 +79,12 @@ impl<'s, 'w> Intake<'s, 'w> {
         self.pending_bytes = 0;
         let documents = self.without_known(documents, receipt)?;
         let last = std::mem::take(&mut self.read);
-        let (format, workspace) = (self.format, self.session.workspace);
+        let (reader, workspace) = (self.reader.as_ref(), self.session.workspace);
         let session = &mut *self.session;
         let read = || {
             documents
                 .par_iter()
-                .map(|document| (Prepared::new(document), Reading::of(document, format, workspace)))
+                .map(|document| (Prepared::new(document), Reading::of(document, reader, workspace)))
                 .collect()
         };
         let (written, readings) = rayon::join(|| bring_in(session, last, receipt), read);
@@ -189,7 +189,7 @@ pub(super) fn index_documents(written: Vec<(u64, crate::notice::Notice)>) -> Vec
 /// What a document said.
 struct Reading {
     outcome: DocumentOutcome,
-    format: Option<&'static str>,
+    format: Option<String>,
     records: RecordCounts,
     issues: Vec<crate::issue::Issue>,
     notices: Vec<PreparedNotice>,
@@ -197,16 +197,11 @@ struct Reading {
 
 impl Reading {
     /// Parses and classifies. A document that cannot be read, or on which the parser itself fails, is quarantined.
-    fn of(document: &RawDocument, format: Option<&'static Format>, workspace: &Workspace) -> Self {
-        let parse = || {
-            let format = match format {
-                Some(format) => format,
-                None => formats::sniff(&document.body)?,
-            };
-            formats::parse(document, Some(format)).map(|parsed| (format.name, parsed))
-        };
+    fn of(document: &RawDocument, reader: Option<&Reader>, workspace: &Workspace) -> Self {
+        let fixed = reader.is_none().then(|| reader_of(workspace, &document.origin.source)).flatten();
+        let parse = || workspace.readers.parse(document, reader.or(fixed.as_ref()));
         match catch_unwind(AssertUnwindSafe(parse)) {
-            Ok(Ok((format, parsed))) => {
+            Ok(Ok((reader, parsed))) => {
                 let source = workspace.sources.iter().find(|known| known.id == document.origin.source);
                 let notices = parsed.notices.into_iter().map(|mut notice| {
                     notice.categories = workspace.classifier.classify(&notice);
@@ -215,7 +210,7 @@ impl Reading {
                 });
                 Self {
                     outcome: DocumentOutcome::Parsed,
-                    format: Some(format),
+                    format: Some(reader.name().to_owned()),
                     records: parsed.records,
                     issues: parsed.issues,
                     notices: notices.collect(),
@@ -282,8 +277,7 @@ pub(super) fn catch_up(
             let documents = batch
                 .par_drain(..)
                 .map(|(document, at)| {
-                    let format = format_of(workspace, &document.origin.source);
-                    Reading::of(&document, format, workspace).stored(&document, at)
+                    Reading::of(&document, None, workspace).stored(&document, at)
                 })
                 .collect();
             derived.apply(kept, Batch { documents, archive_end: next })?;
@@ -296,8 +290,7 @@ pub(super) fn catch_up(
     Ok(count)
 }
 
-/// The format that a source's definition fixes, if any.
-pub(super) fn format_of(workspace: &Workspace, source: &SourceId) -> Option<&'static Format> {
-    let source = workspace.sources.iter().find(|known| known.id == *source)?;
-    source.document.format.as_deref().and_then(formats::find)
+/// What a source's definition says its documents are read with, if it does.
+fn reader_of(workspace: &Workspace, source: &SourceId) -> Option<Reader> {
+    workspace.sources.iter().find(|known| known.id == *source)?.document.reader.clone()
 }

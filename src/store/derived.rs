@@ -119,7 +119,7 @@ pub struct StoredDocument {
     /// When it came: the first-seen time of notices that are new with it.
     pub fetched_at: Timestamp,
     /// The format it was read as.
-    pub format: Option<&'static str>,
+    pub format: Option<String>,
     /// Parsed or quarantined.
     pub outcome: DocumentOutcome,
     /// Records in it.
