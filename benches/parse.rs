@@ -1,7 +1,8 @@
-//! How fast real eForms notices become the model, against a bare pass of the XML reader over the same bytes.
+//! How fast real notices become the model, against a bare pass of the XML reader over the same bytes: eForms, and
+//! TED_EXPORT before it.
 //!
-//! `cargo bench --bench parse`. Both run on one core; each number is the best of several rounds. The parse must
-//! reach 0.35 of the bare pass, and the goal is 0.6.
+//! `cargo bench --bench parse`. All run on one core; each number is the best of several rounds. The parse of eForms
+//! must reach 0.35 of the bare pass, and the goal is 0.6; that of TED_EXPORT must reach 0.3.
 #![expect(clippy::print_stdout, reason = "a bench prints its result")]
 
 use std::hint::black_box;
@@ -12,39 +13,68 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use quick_xml::NsReader;
 use quick_xml::events::Event;
-use tenderwatch::formats::{self, eforms};
+use tenderwatch::formats::{self, Format, eforms, ted_export};
 use tenderwatch::ids::RunId;
 use tenderwatch::raw::{Origin, RawDocument};
 
 const ROUNDS: usize = 15;
-const REQUIRED: f64 = 0.35;
-const GOAL: f64 = 0.6;
+
+/// Archives of one format, and how near to the bare pass its parse must come.
+struct Case {
+    format: &'static Format,
+    archives: &'static [&'static str],
+    notices: usize,
+    required: f64,
+    goal: f64,
+}
+
+const CASES: &[Case] = &[
+    Case { format: &eforms::FORMAT, archives: &["eforms"], notices: 700, required: 0.35, goal: 0.6 },
+    Case {
+        format: &ted_export::FORMAT,
+        archives: &["ted-export-r207-2011", "ted-export-r208", "ted-export-r209"],
+        notices: 3900,
+        required: 0.3,
+        goal: 0.5,
+    },
+];
 
 fn main() {
     let root = std::env::var_os("TENDERWATCH_CORPUS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
-    let archive = root.join("ted/eforms.tar.gz");
-    if !archive.is_file() {
-        println!("nothing measured: {} is not there", archive.display());
-        return;
+    for case in CASES {
+        let archives: Vec<PathBuf> = case.archives.iter().map(|name| root.join(format!("ted/{name}.tar.gz"))).collect();
+        match archives.iter().find(|archive| !archive.is_file()) {
+            Some(missing) => println!("{}: nothing measured: {} is not there", case.format.name, missing.display()),
+            None => measure(case, &archives),
+        }
     }
-    let documents = documents(&archive);
+}
+
+fn measure(case: &Case, archives: &[PathBuf]) {
+    let documents: Vec<RawDocument> = archives.iter().flat_map(|archive| documents(archive)).collect();
     let size: usize = documents.iter().map(|document| document.body.len()).sum();
     // Taken in turn, so that a busy machine slows both.
     let (mut bare, mut parse) = (Duration::MAX, Duration::MAX);
     for _ in 0..ROUNDS {
         bare = bare.min(timed(|| documents.iter().map(|document| bare_pass(&document.body)).sum()));
-        parse = parse.min(timed(|| documents.iter().map(full_parse).sum()));
+        parse = parse.min(timed(|| documents.iter().map(|document| full_parse(document, case.format)).sum()));
     }
     let rate = |time: Duration| f64::from(u32::try_from(size).unwrap_or(u32::MAX)) / 1e6 / time.as_secs_f64();
     let per_second = |time: Duration| f64::from(u32::try_from(documents.len()).unwrap_or(0)) / time.as_secs_f64();
     let ratio = bare.as_secs_f64() / parse.as_secs_f64();
+    let (required, goal) = (case.required, case.goal);
     println!("{} notices, {:.1} MB, one core, best of {ROUNDS}", documents.len(), rate(Duration::from_secs(1)));
     println!("bare NsReader pass  {:7.1} MB/s {:8.0} notices/s", rate(bare), per_second(bare));
-    println!("eforms parse        {:7.1} MB/s {:8.0} notices/s", rate(parse), per_second(parse));
-    println!("ratio {ratio:.3} (required {REQUIRED}, goal {GOAL})");
-    assert!(documents.len() >= 700, "the corpus has at least 700 real notices");
-    assert!(ratio >= REQUIRED, "the parse has become too slow");
+    println!(
+        "{:20}{:7.1} MB/s {:8.0} notices/s",
+        format!("{} parse", case.format.name),
+        rate(parse),
+        per_second(parse)
+    );
+    println!("ratio {ratio:.3} (required {required}, goal {goal})");
+    assert!(documents.len() >= case.notices, "the corpus has at least {} real notices", case.notices);
+    assert!(ratio >= required, "the parse of {} has become too slow", case.format.name);
 }
 
 fn timed(run: impl Fn() -> usize) -> Duration {
@@ -69,8 +99,8 @@ fn bare_pass(body: &[u8]) -> usize {
     }
 }
 
-fn full_parse(document: &RawDocument) -> usize {
-    let parsed = formats::parse(document, Some(&eforms::FORMAT)).expect("real notices are readable");
+fn full_parse(document: &RawDocument, format: &'static Format) -> usize {
+    let parsed = formats::parse(document, Some(format)).expect("real notices are readable");
     black_box(parsed).notices.len()
 }
 

@@ -24,6 +24,9 @@ use crate::raw::RawDocument;
 /// The line in the table.
 pub const FORMAT: Format = Format { name: "ted-export", version: 1, sniff, parse };
 
+/// References of one notice.
+const MAX_RELATED: usize = 1000;
+
 /// The root's local name; editions put it in many namespaces.
 fn sniff(bytes: &[u8]) -> bool {
     xml::root_of(bytes).is_ok_and(|root| root.local == "TED_EXPORT")
@@ -78,7 +81,7 @@ fn notice(root: Node<'_>, document: &RawDocument, repaired: bool) -> Notice {
     for other in forms.originals.iter().skip(1).chain(&forms.translations) {
         form::other_language(*other, &mut notice, reading);
     }
-    titles(root, &mut notice, reading);
+    titles(root, &forms, &mut notice, reading);
     nameless_buyer(root, &mut notice, reading);
     buyer_codes(root, &mut notice, reading);
     joint(&forms, &mut notice, reading);
@@ -185,11 +188,13 @@ fn codes_of(root: Node<'_>, forms: &Forms<'_>, notice: &mut Notice, reading: &mu
         let said = form.children().filter(|node| matches!(node.name(), El::LegalBasis | El::Directive));
         said.filter_map(attribute).next()
     });
-    notice.legal_basis = in_form.or_else(|| coded(root, El::Directive).and_then(attribute));
+    // Forms 16 to 19 exist for the defence directive alone.
+    let by_form = || matches!(number, "16" | "17" | "18" | "19").then(|| "32009L0081".to_owned());
+    notice.legal_basis = in_form.or_else(|| coded(root, El::Directive).and_then(attribute)).or_else(by_form);
 }
 
 /// Titles that the Publications Office prints in every language, where no form has one.
-fn titles(root: Node<'_>, notice: &mut Notice, reading: &mut Reading) {
+fn titles(root: Node<'_>, forms: &Forms<'_>, notice: &mut Notice, reading: &mut Reading) {
     let printed: Vec<Node<'_>> = root
         .all(El::Translations)
         .flat_map(|section| section.within(|inner| inner == El::MlTitle))
@@ -203,12 +208,18 @@ fn titles(root: Node<'_>, notice: &mut Notice, reading: &mut Reading) {
             reading.text(&mut notice.title, "ML_TITLES/ML_TI_DOC/TI_TEXT", Some(code), &clean(text.text()));
         }
     }
+    if notice.title.is_empty()
+        && let Some(form) = forms.originals.first()
+        && let Some(text) = read::inside(*form, El::OtherTitle)
+    {
+        reading.text(&mut notice.title, "FD_OTH_NOT/TI_DOC", form.attribute("LG"), &clean(text.text()));
+    }
     if let Some(official) = notice.languages.first() {
         notice.title.put_first(official);
     }
 }
 
-/// A form without a buyer (OTH_NOT): the name in the translation section, in the original languages.
+/// A form without a buyer: the name in the translation section, in the original languages.
 fn nameless_buyer(root: Node<'_>, notice: &mut Notice, reading: &mut Reading) {
     if !notice.buyers.is_empty() {
         return;
@@ -314,7 +325,7 @@ fn references(root: Node<'_>, notice: &mut Notice, reading: &mut Reading) {
 
 /// A notice referred to; each once, by what is said first.
 fn refer(number: &str, relation: Relation, path: &str, notice: &mut Notice, reading: &mut Reading) {
-    let Some(line) = reading.line(number) else { return };
+    let Some(line) = reading.line(number).filter(|_| notice.related.len() < MAX_RELATED) else { return };
     let id = codes::publication(&line).unwrap_or(line);
     if notice.related.iter().all(|known| known.id != id) {
         push_new(&mut notice.related, Related { id, relation, evidence: path.to_owned() });

@@ -6,6 +6,7 @@ mod decp;
 mod dialects;
 mod hostile;
 mod plan_table;
+mod ted_export;
 
 use std::fs;
 use std::io::Read;
@@ -129,10 +130,10 @@ fn every_format_has_a_name_of_its_own_and_is_found_by_it() {
 #[test]
 fn an_unsupported_root_is_named() {
     let error =
-        formats::sniff(b"<?xml version='1.0'?><!-- x --><TED_EXPORT xmlns='ted/R2'/>").err().expect("unsupported");
+        formats::sniff(b"<?xml version='1.0'?><!-- x --><TENDER_LIST xmlns='urn:x'/>").err().expect("unsupported");
     assert_eq!(
         error.to_string(),
-        "root element TED_EXPORT in namespace ted/R2 is of a format that is not supported yet"
+        "root element TENDER_LIST in namespace urn:x is of a format that is not supported yet"
     );
     let lookalike = parse(&b"<ContractNotice xmlns='urn:mine'/>"[..]).expect_err("another namespace");
     assert_eq!(lookalike.code(), "unsupported-format");

@@ -8,7 +8,7 @@ use super::{award, codes, refer};
 use crate::formats::reading::{Reading, place_of_nuts, push_new};
 use crate::notice::{Duration, EuFunding, Lot, LotKind, MoneyKind, Notice, Relation, Role, Stage, Text, Vat};
 
-/// Lots of one notice; the largest real one has some 300.
+/// Lots, buyers or changes of one notice; the largest real one has some 300.
 const MAX_LOTS: usize = 5000;
 
 /// Blocks that are read on their own: what is inside them is not said of the whole notice.
@@ -22,6 +22,7 @@ fn is_block(name: El) -> bool {
             | El::Buyer
             | El::OtherBuyer
             | El::OnBehalf
+            | El::LooseAddress
             | El::FinalTotal
             | El::FrameworkTotal
             | El::InitialEstimate
@@ -73,8 +74,13 @@ fn buyers(top: &[Node<'_>], notice: &mut Notice, reading: &mut Reading) {
             El::OtherBuyer => ("ADDRESS_CONTRACTING_BODY_ADDITIONAL", None),
             // The buyer acts for these.
             El::OnBehalf => ("CONTACT_DATA_OTHER_BEHALF_CONTRACTING_AUTORITHY", Some(Role::OnBehalf)),
+            // A notice of free text has one address, its buyer's.
+            El::LooseAddress if notice.buyers.is_empty() => ("ADDRESS_NOT_STRUCT", None),
             _ => continue,
         };
+        if notice.buyers.len() >= MAX_LOTS {
+            break;
+        }
         let Some(mut buyer) = organisation(*node, path, reading) else { continue };
         buyer.roles.push(Role::Buyer);
         buyer.roles.extend(role);
@@ -271,7 +277,7 @@ fn lots(top: &[Node<'_>], notice: &mut Notice, reading: &mut Reading) {
     // Before 2016 an undivided procedure has no block of its own.
     if notice.lots.is_empty() && matches!(notice.stage, Stage::Planning | Stage::Competition) {
         let period = top.iter().find(|node| node.name() == El::Period);
-        if let Some(duration) = period.map(|node| duration(node.children(), reading)) {
+        if let Some(duration) = period.map(|node| duration(node.within(|_| false), reading)) {
             let mut lot = Lot::new("1", kind);
             lot.duration = duration;
             notice.lots.push(lot);
@@ -324,7 +330,7 @@ fn lot(node: Node<'_>, mut lot: Lot, notice: &mut Notice, reading: &mut Reading)
 /// DURATION, DATE_START and DATE_END, or PERIOD_WORK_DATE_STARTING.
 fn duration<'t>(nodes: impl Iterator<Item = Node<'t>>, reading: &mut Reading) -> Option<Duration> {
     let mut found = Duration::default();
-    for node in nodes.flat_map(|node| std::iter::once(node).chain(node.within(|_| false))) {
+    for node in nodes {
         let path = "OBJECT_DESCR/DURATION";
         match node.name() {
             El::Duration => {

@@ -39,7 +39,7 @@ pub(super) enum El {
     Buyer,
     OtherBuyer,
     OnBehalf,
-    BuysOnBehalf,
+    LooseAddress,
     OfficialName,
     Organisation,
     NationalId,
@@ -79,7 +79,6 @@ pub(super) enum El {
     VatEx,
     Lot,
     LotNo,
-    NoLots,
     LotValue,
     Duration,
     Period,
@@ -117,7 +116,6 @@ pub(super) enum El {
     Sme,
     Unsuccessful,
     Discontinued,
-    AwardEstimate,
     Modification,
     Before,
     After,
@@ -193,7 +191,8 @@ fn element(local: &str) -> Option<El> {
         "CONTACT_DATA_OTHER_BEHALF_CONTRACTING_AUTORITHY" | "CONTACT_DATA_OTHER_BEHALF_CONTRACTING_AUTHORITY" => {
             El::OnBehalf
         }
-        "PURCHASING_ON_BEHALF" => El::BuysOnBehalf,
+        // An address in running text; it mostly names a contact person between its elements.
+        "ADDRESS_NOT_STRUCT" => El::LooseAddress,
         "OFFICIALNAME" => El::OfficialName,
         "ORGANISATION" => El::Organisation,
         "NATIONALID" => El::NationalId,
@@ -242,7 +241,6 @@ fn element(local: &str) -> Option<El> {
         "EXCLUDING_VAT" => El::VatEx,
         "OBJECT_DESCR" | "LOT_PRIOR_INFORMATION" => El::Lot,
         "LOT_NO" | "LOT_NUMBER" => El::LotNo,
-        "NO_LOT_DIVISION" | "DIV_INTO_LOT_NO" => El::NoLots,
         "VAL_OBJECT" => El::LotValue,
         "DURATION" => El::Duration,
         "PERIOD_WORK_DATE_STARTING" => El::Period,
