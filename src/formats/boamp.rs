@@ -154,17 +154,18 @@ fn read(row: &Row<'_>, inside: Option<Notice>, repaired: bool, parsed: &mut Pars
         notice.procedure_id = text_at(row.flat, "contractfolderid").map(Cow::into_owned);
     }
     if !eforms {
-        stage(row, kind.as_deref(), &mut notice, &mut reading);
+        stage(kind.as_deref(), &mut notice, &mut reading);
         if at(row.donnees, "IDENTITE").is_some() || at(row.donnees, "OBJET").is_some() {
             old::read(row.donnees, &mut notice, &mut reading);
         } else {
             simple::read(row.donnees, &mut notice, &mut reading);
         }
         general(row, &mut notice, &mut reading);
-        related(row, &mut notice);
     } else if notice.deadline.is_none() {
         deadline(row, &mut notice, &mut reading);
     }
+    state(row, &mut notice);
+    related(row, &mut notice);
     remaining(row, &mut reading);
     if eforms {
         // Whatever every notice should have was looked for by the mapper.
@@ -217,7 +218,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn stage(row: &Row<'_>, kind: Option<&str>, notice: &mut Notice, reading: &mut Reading) {
+fn stage(kind: Option<&str>, notice: &mut Notice, reading: &mut Reading) {
     let kind = kind.unwrap_or("");
     notice.stage = match plain(kind).as_str() {
         "PREINFORMATION" | "PERIODIQUE" => Stage::Planning,
@@ -232,6 +233,11 @@ fn stage(row: &Row<'_>, kind: Option<&str>, notice: &mut Notice, reading: &mut R
             Stage::Competition
         }
     };
+    notice.correction = notice.stage == Stage::Change;
+}
+
+/// A corrected notice is published again as a whole, a cancelled one too.
+fn state(row: &Row<'_>, notice: &mut Notice) {
     let state = text_at(row.flat, "etat")
         .or_else(|| code(row.gestion, "REFERENCE.TYPE_AVIS.STATUT").map(Cow::Borrowed))
         .map(|state| plain(&state));
@@ -240,7 +246,6 @@ fn stage(row: &Row<'_>, kind: Option<&str>, notice: &mut Notice, reading: &mut R
         Some("RECTIFICATIF") => notice.correction = true,
         _ => {}
     }
-    notice.correction |= notice.stage == Stage::Change;
 }
 
 /// What `gestion` and the flat fields say where `donnees` does not.
@@ -445,5 +450,36 @@ fn remaining(row: &Row<'_>, reading: &mut Reading) {
         for department in department.split(',') {
             reading.keep_in_list("INDEXATION.DEP_PUBLICATION", department.trim());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn procedures_in_the_words_of_french_forms() {
+        for (words, code) in [
+            ("OUVERT", Some("open")),
+            ("Appel d'offres restreint", Some("restricted")),
+            ("NEGOCIE AVEC_PUB_PREALABLE", Some("neg-w-call")),
+            ("NEGOCIE SANS_MISE_EN_CONCURRENCE", Some("neg-wo-call")),
+            ("Procédure négociée ouverte", Some("neg-w-call")),
+            ("Marché passé sans publicité ni mise en concurrence préalable", Some("neg-wo-call")),
+            ("DIALOGUE_COMPETITIF", Some("comp-dial")),
+            ("procedureAdapteeO", Some("oth-single")),
+            ("procedureAdapteeR", Some("oth-mult")),
+            ("PROCEDURE_ADAPTE", Some("oth-single")),
+            ("Partenariat d'innovation", Some("innovation")),
+            ("AUTRE", None),
+        ] {
+            assert_eq!(procedure_of_words(words), code, "{words}");
+        }
+    }
+
+    #[test]
+    fn references_that_were_escaped_twice_are_set_right() {
+        assert_eq!(unescaped("D&#039;EXEMPLE &amp; Cie"), "D'EXEMPLE & Cie");
+        assert_eq!(unescaped("R & D"), "R & D");
     }
 }

@@ -180,25 +180,21 @@ fn suppliers(record: &Value, path: &str, reading: &mut Reading) -> Vec<Organisat
         if id.is_none() && name.is_none() {
             continue;
         }
-        let supplier = match scheme.as_deref().map(company_number) {
-            Some(Some(country)) => {
-                let mut supplier = organisation(id.as_deref(), name.as_deref(), reading);
-                supplier.scheme = scheme.map(std::borrow::Cow::into_owned);
-                supplier.country = country.map(str::to_owned);
-                supplier
-            }
-            // No type is said: only a number in the form of a company's is taken for one.
-            None if id.as_deref().is_some_and(|id| id.len() == 14 && id.bytes().all(|byte| byte.is_ascii_digit())) => {
-                let mut supplier = organisation(id.as_deref(), name.as_deref(), reading);
-                supplier.scheme = Some("SIRET".to_owned());
-                supplier.country = Some("FR".to_owned());
-                supplier
-            }
-            _ => {
+        // No type is said: only a number in the form of a company's is taken for one.
+        let siret = |id: &str| id.len() == 14 && id.bytes().all(|byte| byte.is_ascii_digit());
+        let scheme = scheme.or_else(|| id.as_deref().is_some_and(siret).then(|| "SIRET".into()));
+        let supplier = match scheme.as_deref().map_or(Register::Unknown, register) {
+            Register::Unknown => {
                 if let Some(scheme) = &scheme {
                     reading.keep_in_list(&format!("{path}.titulaires.typeIdentifiant"), scheme);
                 }
                 Organisation { natural_person: true, ..Organisation::default() }
+            }
+            kind => {
+                let mut supplier = organisation(id.as_deref(), name.as_deref(), reading);
+                supplier.scheme = scheme.map(std::borrow::Cow::into_owned);
+                supplier.country = (kind == Register::French).then(|| "FR".to_owned());
+                supplier
             }
         };
         push_new(&mut found, supplier);
@@ -218,13 +214,22 @@ fn holders(record: &Value) -> Vec<&Value> {
     found
 }
 
-/// Whether a kind of number (`typeIdentifiant`) is a company's, and of which country. `TAHITI`, `RIDET`, `FRWF` and
-/// `IREP` are registers of French overseas territories; the rest are of companies elsewhere.
-fn company_number(scheme: &str) -> Option<Option<&'static str>> {
+/// Whose register a kind of number (`typeIdentifiant`) is from.
+#[derive(Clone, Copy, PartialEq)]
+enum Register {
+    /// `TAHITI`, `RIDET` and `FRWF` are those of overseas territories.
+    French,
+    /// Companies elsewhere.
+    Foreign,
+    /// No company's: the number may identify a person.
+    Unknown,
+}
+
+fn register(scheme: &str) -> Register {
     match scheme.trim().to_uppercase().as_str() {
-        "SIRET" | "SIREN" | "FRWF" | "RIDET" | "TAHITI" => Some(Some("FR")),
-        "TVA" | "TVA INTRACOMMUNAUTAIRE" | "UE" | "HORS-UE" | "HORS UE" => Some(None),
-        _ => None,
+        "SIRET" | "SIREN" | "FRWF" | "RIDET" | "TAHITI" => Register::French,
+        "TVA" | "TVA INTRACOMMUNAUTAIRE" | "UE" | "HORS-UE" | "HORS UE" => Register::Foreign,
+        _ => Register::Unknown,
     }
 }
 

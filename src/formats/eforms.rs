@@ -54,6 +54,7 @@ fn notice(root: Node<'_>, document: &RawDocument, number: usize, repaired: bool)
     let own = || root.first(El::TenderingProcess).and_then(|process| project::deadline(process, &zone, reading));
     notice.deadline = notice.lots.iter().filter_map(|lot| lot.deadline.clone()).min_by_key(|d| d.at).or_else(own);
     result::result(root, &mut notice, &organisations, reading);
+    notice.url = notice.url.take().or_else(|| dialects::page(notice.documents_url.as_deref()));
     notice.issues = std::mem::take(&mut reading.issues);
     notice.extra = std::mem::take(&mut reading.extra);
     notice
@@ -193,7 +194,7 @@ fn header<'t>(root: Node<'t>, notice: &mut Notice, reading: &mut Reading<'t>) {
         None => reading.missing(IssueCode::MissingRequired, "cbc:CustomizationID"),
     }
     let subtype = extended(root, El::NoticeSubType).and_then(|node| node.first(El::SubTypeCode));
-    notice.subtype = reading.code(subtype, "notice-subtype").map(str::to_owned);
+    notice.subtype = dialects::subtype(root, subtype, reading);
     notice.dispatched_at = reading.moment(root.first(El::IssueDate), root.first(El::IssueTime));
     notice.procedure_id = reading.value(root.first(El::ContractFolderID)).map(str::to_owned);
     notice.legal_basis = dialects::legal_basis(root, reading);

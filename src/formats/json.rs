@@ -116,7 +116,7 @@ pub fn text_at<'v>(value: &'v Value, path: &str) -> Option<Cow<'v, str>> {
 }
 
 /// The names of the elements inside: publishers write a code as an empty element of that name.
-pub fn names<'v>(value: &'v Value) -> Vec<&'v str> {
+pub fn names(value: &Value) -> Vec<&str> {
     match first(value) {
         Some(Value::Object(map)) => {
             map.keys().map(String::as_str).filter(|name| !name.starts_with(['@', '#'])).collect()

@@ -40,6 +40,11 @@ pub(super) fn read(donnees: &Value, notice: &mut Notice, reading: &mut Reading) 
     if let Some(attribution) = at(donnees, "ATTRIBUTION") {
         awards(attribution, notice, reading);
     }
+    for name in ["LIRE", "AJOUTER", "TEXTE.LIRE", "DATE.LIRE"] {
+        for correction in all(donnees, "RECTIF.MODIFICATION") {
+            french(&mut notice.description, "RECTIF.MODIFICATION", correction, name, reading);
+        }
+    }
     if let Some(modification) = at(donnees, "MODIF") {
         modified(modification, notice, reading);
     }

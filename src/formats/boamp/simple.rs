@@ -39,7 +39,7 @@ pub(super) fn read(donnees: &Value, notice: &mut Notice, reading: &mut Reading) 
             push_new(&mut notice.buyers, buyer);
         }
     }
-    if all(form, "organisme.grpCommandes.oui").first().is_some() {
+    if at(form, "organisme.grpCommandes.oui").is_some() {
         // A group of buyers orders together; its members are not listed.
         reading.keep("organisme.grpCommandes", true);
         let countries = vec!["FR".to_owned()];

@@ -24,7 +24,7 @@ pub(super) fn numbers<'t>(
     uuid: Option<&'t str>,
 ) -> (Option<&'t str>, Option<&'t str>) {
     // Norway writes `n.a.` where there is none; all those notices would share one id.
-    let published = written.filter(|id| id.bytes().any(|byte| byte.is_ascii_digit()));
+    let published = written.filter(|id| !matches!(id.to_lowercase().as_str(), "n.a." | "n.a" | "n/a" | "na" | "-"));
     let dialect = root.first(El::CustomizationID).map_or("", Node::text);
     if !dialect.contains(NORWAY) {
         return (published, uuid);
@@ -43,6 +43,16 @@ fn is_doffin_number(text: &str) -> bool {
     text.split_once('-').is_some_and(|(year, number)| digits(year, 4) && digits(number, 6))
 }
 
+/// OPP-070. Norway's national forms are those of the EU with an `N` before them (`N16`), kept as written.
+pub(super) fn subtype<'t>(root: Node<'t>, node: Option<Node<'t>>, reading: &mut Reading<'t>) -> Option<String> {
+    let national = node.and_then(|node| node.text().strip_prefix('N'));
+    let norwegian = root.first(El::CustomizationID).is_some_and(|id| id.text().contains(NORWAY));
+    if norwegian && national.is_some_and(|number| codes::in_eforms_list("notice-subtype", number)) {
+        return reading.value(node).map(str::to_owned);
+    }
+    reading.code(node, "notice-subtype").map(str::to_owned)
+}
+
 /// BT-01. National law is `other`, in any case; Germany has codes of its own (`de-vgv`), kept as written.
 pub(super) fn legal_basis<'t>(root: Node<'t>, reading: &mut Reading<'t>) -> Option<String> {
     let node = root.first(El::RegulatoryDomain);
@@ -56,6 +66,13 @@ pub(super) fn legal_basis<'t>(root: Node<'t>, reading: &mut Reading<'t>) -> Opti
     reading.code(node, "legal-basis").map(str::to_owned)
 }
 
+/// The page of the Estonian register: its number of a procedure stands in the address of the documents.
+pub(super) fn page(documents: Option<&str>) -> Option<String> {
+    let (_, rest) = documents?.split_once("riigihanked.riik.ee")?.1.split_once("/procurement/")?;
+    let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    (!number.is_empty()).then(|| format!("https://riigihanked.riik.ee/rhr-web/#/procurement/{number}/general-info"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +83,13 @@ mod tests {
             assert!(is_known(known), "{known}");
         }
         assert!(!is_known("ubl-2.3"));
+    }
+
+    #[test]
+    fn the_page_of_the_estonian_register_follows_from_its_documents() {
+        let page = page(Some("https://riigihanked.riik.ee/rhr-web/#/procurement/123456/documents?group=B"));
+        assert_eq!(page.as_deref(), Some("https://riigihanked.riik.ee/rhr-web/#/procurement/123456/general-info"));
+        assert_eq!(super::page(Some("https://example.org/procurement/1/")), None);
     }
 
     #[test]

@@ -71,8 +71,10 @@ const NODES: &[(&str, &str)] = &[
 
 const EXTENSION: &str = "ext:UBLExtensions/ext:UBLExtension/ext:ExtensionContent/efext:EformsExtension";
 
+type Field = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
 /// Field → its element below the node, and an attribute that tells it from others of the name.
-const FIELDS: &[(&str, &str, Option<(&str, &str)>)] = &[
+const FIELDS: &[Field] = &[
     ("OPT-002-notice", "cbc:CustomizationID", None),
     ("OPP-070-notice", "efac:NoticeSubType/cbc:SubTypeCode", None),
     ("OPP-010-notice", "efbc:NoticePublicationID", None),

@@ -374,6 +374,10 @@ fn path(node: Node<'_>) -> String {
     let lineage = node.lineage();
     let mut path = String::new();
     for (depth, step) in lineage.iter().enumerate() {
+        // A path begins at the notice, whatever a publisher wraps around it.
+        if step.name() == El::Foreign {
+            continue;
+        }
         path.push('/');
         path.push_str(step.name().qualified());
         if let Some(place) = depth.checked_sub(1).and_then(|above| step.position_in(lineage[above])) {

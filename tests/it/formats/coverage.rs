@@ -604,6 +604,21 @@ fn real_notices_are_read_value_by_value() {
     assert!(below.is_empty(), "{}", below.join("\n"));
 }
 
+/// Norway numbers its notices itself and writes national law in capitals; where those differ is tested on its own.
+#[test]
+fn notices_of_norway_are_read_value_by_value() {
+    let Some(corpus) = crate::corpus() else { return };
+    let mut report = Report::default();
+    for path in super::dialects::norway(&corpus) {
+        examine(&mut report, path.display().to_string(), &super::dialects::body(&path));
+    }
+    let own = [" publication id: ", " uuid: ", " legal basis: "];
+    report.wrong.retain(|line| !own.iter().any(|field| line.contains(field)));
+    let shown = report.wrong.iter().take(30).cloned().collect::<Vec<_>>().join("\n");
+    assert!(report.wrong.is_empty(), "{} of {} values differ:\n{shown}", report.wrong.len(), report.compared);
+    eprintln!("{} values of Norway's notices compared", report.compared);
+}
+
 #[test]
 fn examples_of_the_sdk_are_read_too() {
     let Some(corpus) = crate::corpus() else { return };

@@ -3,13 +3,17 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
-use super::{document, one, parse, synthetic};
+use tenderwatch::notice::Notice;
 
-fn body(path: &std::path::Path) -> Vec<u8> {
+use super::boamp::count;
+use super::{Coverage, document, one, parse, synthetic};
+
+pub fn body(path: &Path) -> Vec<u8> {
     let bytes = fs::read(path).expect("readable");
     if path.extension().is_some_and(|e| e == "gz") {
         let mut plain = Vec::new();
@@ -19,16 +23,79 @@ fn body(path: &std::path::Path) -> Vec<u8> {
     bytes
 }
 
+/// Norway's notices in the corpus.
+pub fn norway(corpus: &Path) -> Vec<PathBuf> {
+    let folder = fs::read_dir(corpus.join("national/no-doffin")).expect("a folder");
+    let mut found: Vec<PathBuf> = folder.map(|entry| entry.expect("an entry").path()).collect();
+    found.retain(|path| path.to_string_lossy().contains(".xml"));
+    found.sort();
+    found
+}
+
+/// By local names alone; the other test compares value by value.
+fn published(root: roxmltree::Node<'_, '_>) -> Vec<(&'static str, bool)> {
+    let within = |parents: &[&str], names: &[&str]| {
+        root.descendants().any(|node| {
+            names.contains(&node.tag_name().name())
+                && node.text().is_some_and(|text| !text.trim().is_empty())
+                && (parents.is_empty() || node.parent().is_some_and(|p| parents.contains(&p.tag_name().name())))
+        })
+    };
+    let is_there = |name: &str| root.descendants().any(|node| node.tag_name().name() == name);
+    vec![
+        ("id", within(&["ContractNotice", "ContractAwardNotice", "PriorInformationNotice"], &["ID"])),
+        ("published_on", within(&["Publication"], &["PublicationDate"])),
+        ("deadline", within(&["TenderSubmissionDeadlinePeriod", "ParticipationRequestReceptionPeriod"], &["EndDate"])),
+        ("buyers", is_there("ContractingParty")),
+        ("title", within(&["ProcurementProject"], &["Name"])),
+        ("description", within(&["ProcurementProject"], &["Description"])),
+        ("cpv", within(&[], &["ItemClassificationCode"])),
+        ("lots", is_there("ProcurementProjectLot")),
+        ("awards", is_there("LotResult")),
+    ]
+}
+
+fn ours(notice: &Notice) -> Vec<(&'static str, bool)> {
+    vec![
+        ("id", notice.publication_id.is_some() || notice.notice_uuid.is_some()),
+        ("published_on", notice.published_on.is_some()),
+        ("deadline", notice.deadline.is_some()),
+        ("buyers", !notice.buyers.is_empty()),
+        ("title", !notice.title.is_empty()),
+        ("description", !notice.description.is_empty()),
+        ("cpv", !notice.cpv.is_empty()),
+        ("lots", !notice.lots.is_empty()),
+        ("awards", !notice.awards.is_empty()),
+    ]
+}
+
+/// eForms of national publishers.
+pub fn coverage(corpus: &Path) -> Vec<Coverage> {
+    let mut table = Vec::new();
+    for path in norway(corpus) {
+        let body = body(&path);
+        let tree = roxmltree::Document::parse(std::str::from_utf8(&body).expect("UTF-8")).expect("well-formed");
+        let parsed = parse(body.clone()).expect("readable");
+        count(&mut table, "eforms", &published(tree.root_element()), &ours(&parsed.notices[0]));
+    }
+    table
+}
+
+#[test]
+fn fields_are_read_where_a_second_reader_finds_them() {
+    let Some(corpus) = crate::corpus() else { return };
+    for line in coverage(&corpus) {
+        eprintln!("{:14} {:3} of {:3}", line.field, line.read, line.there);
+        assert!(line.read == line.there || !line.why.is_empty(), "{}: {} of {}", line.field, line.read, line.there);
+    }
+}
+
 #[test]
 fn every_notice_of_doffin_is_read_under_an_id_of_its_own() {
     let Some(corpus) = crate::corpus() else { return };
     let mut ids = HashSet::new();
     let mut files = 0;
-    for entry in fs::read_dir(corpus.join("national/no-doffin")).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if !path.to_string_lossy().contains(".xml") {
-            continue;
-        }
+    for path in norway(&corpus) {
         files += 1;
         let parsed = tenderwatch::formats::parse(&document("x", body(&path)), None).expect("readable");
         let notice = &parsed.notices[0];
@@ -38,13 +105,38 @@ fn every_notice_of_doffin_is_read_under_an_id_of_its_own() {
             let found = notice.issues.iter().find(|issue| issue.code.as_str() == code);
             assert!(found.is_none(), "{}: {found:?}", path.display());
         }
-        for issue in &notice.issues {
-            eprintln!("{} {} {} {}", notice.id.as_str(), issue.code.as_str(), issue.path, issue.value);
-        }
         assert!(!notice.title.is_empty() && !notice.buyers.is_empty(), "{}", path.display());
         assert!(notice.url.is_none() || !notice.id.as_str().contains("n.a."), "{}", path.display());
     }
     assert_eq!(files, 62);
+}
+
+/// Files of other publishers, also line by line, are none of these formats.
+#[test]
+fn other_publishers_documents_are_not_claimed() {
+    let Some(corpus) = crate::corpus() else { return };
+    let mut open = vec![corpus.join("national"), corpus.join("ocds"), corpus.join("plans"), corpus.join("projects")];
+    let mut looked_at = 0;
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
+            continue;
+        }
+        let name = path.to_string_lossy().into_owned();
+        if ["fr-boamp", "fr-decp", "no-doffin", "eforms-sdk-examples"].iter().any(|own| name.contains(own)) {
+            continue;
+        }
+        let body = body(&path);
+        let lines: Vec<&[u8]> =
+            if name.contains(".jsonl") { body.split(|byte| *byte == b'\n').step_by(50).collect() } else { vec![&body] };
+        for document in lines {
+            for format in ["boamp", "decp", "eforms"].map(|name| tenderwatch::formats::find(name).expect("a format")) {
+                assert!(!(format.sniff)(document), "{name} is not {}", format.name);
+            }
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 100);
 }
 
 /// Any UBL document as JSON, by a walk of its own: prefix and local name, `@` for attributes, `#text` beside them.
@@ -145,13 +237,12 @@ fn a_broken_record_of_a_wrapper_costs_nothing_but_itself() {
 
 #[test]
 fn numbers_that_are_none_do_not_become_ids() {
-    let efac = "http://data.europa.eu/p27/eforms-ubl-extension-aggregate-components/1";
-    let efbc = "http://data.europa.eu/p27/eforms-ubl-extension-basic-components/1";
+    let eforms = "http://data.europa.eu/p27/eforms-ubl-extension";
     let publication = |id: &str| {
         format!(
             "<x:UBLExtensions xmlns:x='urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2'>\
              <x:UBLExtension><x:ExtensionContent><e:EformsExtension xmlns:e='http://data.europa.eu/p27/eforms-ubl-extensions/1'>\
-             <a:Publication xmlns:a='{efac}'><b:NoticePublicationID xmlns:b='{efbc}'>{id}</b:NoticePublicationID></a:Publication>\
+             <a:Publication xmlns:a='{eforms}-aggregate-components/1'><b:NoticePublicationID xmlns:b='{eforms}-basic-components/1'>{id}</b:NoticePublicationID></a:Publication>\
              </e:EformsExtension></x:ExtensionContent></x:UBLExtension></x:UBLExtensions>"
         )
     };
