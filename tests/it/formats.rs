@@ -2,6 +2,7 @@
 
 mod coverage;
 mod hostile;
+pub mod ocds;
 
 use std::fs;
 use std::io::Read;
