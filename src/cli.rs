@@ -5,6 +5,7 @@ mod classify;
 mod crawl;
 mod demo;
 mod digest;
+mod export;
 mod import;
 mod parse;
 mod receipt;
@@ -85,6 +86,7 @@ enum Command {
     Categories(categories::Arguments),
     Sources(sources::Arguments),
     Digest(digest::Arguments),
+    Export(Box<export::Arguments>),
     Rebuild(rebuild::Arguments),
     Status(status::Arguments),
     Verify(verify::Arguments),
@@ -224,6 +226,7 @@ fn dispatch(cli: &Cli, context: &mut Context<'_>) -> anyhow::Result<Ended> {
         Command::Categories(arguments) => categories::run(arguments, context),
         Command::Sources(arguments) => sources::run(arguments, context),
         Command::Digest(arguments) => digest::run(arguments, context),
+        Command::Export(arguments) => export::run(arguments, context),
         Command::Rebuild(arguments) => rebuild::run(arguments, context),
         Command::Status(arguments) => status::run(arguments, context),
         Command::Verify(arguments) => verify::run(arguments, context),

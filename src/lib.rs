@@ -21,6 +21,7 @@ pub mod fetch; //        9  the host gates: the only user of reqwest
 pub mod search; //       9  tantivy: schema, writer, query language, hits
 pub mod store; //        9  the truth: notices (derived) and cursors, receipts, first-seen (kept)
 pub mod crawl; //       10  plan × paging → documents
+pub mod export; //      10  notices → JSON Lines, CSV, OCDS
 pub mod trends; //      10  counts per week → the digest
 pub mod ingest; //      11  the story: archive → parse → classify → store → index → cursor
 pub mod publisher; //   12  example publishers on loopback, for `demo`, tests and benches

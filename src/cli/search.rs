@@ -20,6 +20,25 @@ use crate::store::Derived;
 /// Example: tenderwatch search drone --country PL --deadline-within 30d
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    filtering: Filtering,
+    /// relevance, published, deadline or value [default: relevance; published without a query]
+    #[arg(long, value_name = "ORDER")]
+    sort: Option<String>,
+    /// At most this many hits
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Leave out this many first
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    offset: u32,
+    /// Count the matches by category, country, stage, language and source
+    #[arg(long)]
+    facets: bool,
+}
+
+/// What selects notices; the same for every command that does.
+#[derive(Debug, Args)]
+pub(super) struct Filtering {
     /// What to look for [default: everything, newest first]
     #[arg(value_name = "QUERY", allow_hyphen_values = false)]
     query: Vec<String>,
@@ -56,24 +75,46 @@ pub(super) struct Arguments {
     /// Largest published amount at least this, in its own currency
     #[arg(long, value_name = "N")]
     min_value: Option<String>,
-    /// relevance, published, deadline or value [default: relevance; published without a query]
-    #[arg(long, value_name = "ORDER")]
-    sort: Option<String>,
-    /// At most this many hits
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    limit: u32,
-    /// Leave out this many first
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
-    offset: u32,
-    /// Count the matches by category, country, stage, language and source
-    #[arg(long)]
-    facets: bool,
     /// The language of the query, when its words mean something else in another one
     #[arg(long, value_name = "LANG")]
     lang: Option<String>,
     /// Only the words themselves, not the category they stand for
     #[arg(long)]
     no_expand: bool,
+}
+
+impl Filtering {
+    /// As a question about all that matches.
+    pub fn question(&self) -> Question {
+        Question {
+            query: self.query.join(" "),
+            filters: RawFilters {
+                categories: self.category.clone(),
+                countries: self.country.clone(),
+                sources: self.source.clone(),
+                stages: self.stage.clone(),
+                cpv: self.cpv.clone(),
+                buyer: self.buyer.clone(),
+                joint: self.joint,
+                since: self.since.clone(),
+                until: self.until.clone(),
+                deadline_within: self.deadline_within.clone(),
+                min_value: self.min_value.clone(),
+                language: None,
+                sort: None,
+            },
+            lang: self.lang.clone(),
+            no_expand: self.no_expand,
+            ..Question::default()
+        }
+    }
+
+    /// Whether nothing is selected, so that the store alone can answer.
+    pub fn is_everything(&self) -> bool {
+        let lists = [&self.query, &self.category, &self.country, &self.source, &self.stage, &self.cpv];
+        let texts = [&self.buyer, &self.since, &self.until, &self.deadline_within, &self.min_value];
+        lists.iter().all(|list| list.is_empty()) && texts.iter().all(|text| text.is_none()) && !self.joint
+    }
 }
 
 /// The contract's answer.
@@ -109,29 +150,11 @@ pub(super) struct Question {
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
     let workspace = context.cli.workspace()?;
-    let question = Question {
-        query: arguments.query.join(" "),
-        filters: RawFilters {
-            categories: arguments.category.clone(),
-            countries: arguments.country.clone(),
-            sources: arguments.source.clone(),
-            stages: arguments.stage.clone(),
-            cpv: arguments.cpv.clone(),
-            buyer: arguments.buyer.clone(),
-            joint: arguments.joint,
-            since: arguments.since.clone(),
-            until: arguments.until.clone(),
-            deadline_within: arguments.deadline_within.clone(),
-            min_value: arguments.min_value.clone(),
-            language: None,
-            sort: arguments.sort.clone(),
-        },
-        offset: arguments.offset as usize,
-        limit: arguments.limit as usize,
-        facets: arguments.facets,
-        lang: arguments.lang.clone(),
-        no_expand: arguments.no_expand,
-    };
+    let mut question = arguments.filtering.question();
+    question.filters.sort.clone_from(&arguments.sort);
+    question.offset = arguments.offset as usize;
+    question.limit = arguments.limit as usize;
+    question.facets = arguments.facets;
     let answer = ask(&workspace, &question, context.cli.now())?;
     match context.cli.output {
         Output::Json => context.json(&answer)?,
@@ -147,27 +170,7 @@ pub(super) fn ask(workspace: &Workspace, question: &Question, now: jiff::Timesta
     let started = Instant::now();
     workspace.layout.require()?;
     let derived = Derived::open_reader(&workspace.layout.derived())?;
-    let stored = derived.sources()?;
-    let sources = stored.iter().chain(workspace.sources.iter().map(|source| &source.id));
-    let known = Known {
-        categories: workspace.classifier.categories().iter().map(|category| category.id.as_str()).collect(),
-        sources: sources.map(crate::ids::SourceId::as_str).collect(),
-    };
-    let filters = Filters::check(&question.filters, &known).map_err(|error| Usage(error.to_string()))?;
-    let mut query = Query::parse(&question.query).map_err(|error| Usage(error.to_string()))?;
-    if let Some(lang) = &question.lang {
-        let known = crate::codes::language(lang)
-            .ok_or_else(|| Usage(format!("--lang: expected an ISO 639-1 code such as \"de\", found \"{lang}\"")))?;
-        query.languages = vec![known.to_owned()];
-    }
-    if !question.no_expand && query.is_plain() {
-        let found = workspace.classifier.expand(&query.text);
-        for expansion in found.into_iter().filter(|expansion| covers(&query.text, expansion.start, expansion.end)) {
-            if !query.expansions.iter().any(|old| old.category == expansion.category) {
-                query.expansions.push(Expansion { category: expansion.category, term: expansion.term });
-            }
-        }
-    }
+    let (query, filters) = prepare(workspace, &derived, question)?;
     let searcher = Searcher::open(&workspace.layout.index())?;
     let behind = derived.change_seq()?.saturating_sub(searcher.applied());
     if behind > 0 {
@@ -192,6 +195,36 @@ pub(super) fn ask(workspace: &Workspace, question: &Question, now: jiff::Timesta
         .collect();
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Answer { query: question.query.clone(), total: page.total, took_ms, expanded, hits, facets: page.facets })
+}
+
+/// The question checked against what there is, and its words read.
+pub(super) fn prepare(
+    workspace: &Workspace,
+    derived: &Derived,
+    question: &Question,
+) -> anyhow::Result<(Query, Filters)> {
+    let stored = derived.sources()?;
+    let sources = stored.iter().chain(workspace.sources.iter().map(|source| &source.id));
+    let known = Known {
+        categories: workspace.classifier.categories().iter().map(|category| category.id.as_str()).collect(),
+        sources: sources.map(crate::ids::SourceId::as_str).collect(),
+    };
+    let filters = Filters::check(&question.filters, &known).map_err(|error| Usage(error.to_string()))?;
+    let mut query = Query::parse(&question.query).map_err(|error| Usage(error.to_string()))?;
+    if let Some(lang) = &question.lang {
+        let known = crate::codes::language(lang)
+            .ok_or_else(|| Usage(format!("--lang: expected an ISO 639-1 code such as \"de\", found \"{lang}\"")))?;
+        query.languages = vec![known.to_owned()];
+    }
+    if !question.no_expand && query.is_plain() {
+        let found = workspace.classifier.expand(&query.text);
+        for expansion in found.into_iter().filter(|expansion| covers(&query.text, expansion.start, expansion.end)) {
+            if !query.expansions.iter().any(|old| old.category == expansion.category) {
+                query.expansions.push(Expansion { category: expansion.category, term: expansion.term });
+            }
+        }
+    }
+    Ok((query, filters))
 }
 
 /// Whether a term is the whole query: "drone" stands for drones, "drone insurance" does not.

@@ -373,6 +373,25 @@ impl Searcher {
             .map_err(|reason| SearchError::Damaged { path: self.path.clone(), reason })
     }
 
+    /// Every notice that matches, by id.
+    ///
+    /// # Errors
+    /// [`SearchError::Damaged`] when the index does not answer.
+    pub fn all(&self, query: &Query, filters: &Filters, now: Timestamp) -> Result<Vec<NoticeId>, SearchError> {
+        guarded(|| {
+            let searcher = self.reader.searcher();
+            let compiled = filters.compile(query.compile(&self.fields), &self.fields, now);
+            let mut ids = Vec::new();
+            for address in searcher.search(&compiled, &DocSetCollector)? {
+                let document: TantivyDocument = searcher.doc(address)?;
+                ids.extend(document.get_first(self.fields.id).and_then(|value| value.as_str()).map(NoticeId::from));
+            }
+            ids.sort();
+            Ok(ids)
+        })
+        .map_err(|reason| SearchError::Damaged { path: self.path.clone(), reason })
+    }
+
     fn run(
         &self,
         query: &Query,

@@ -370,6 +370,26 @@ impl Derived {
         Ok(changes)
     }
 
+    /// Every notice as of now, by id, one at a time.
+    ///
+    /// # Errors
+    /// What SQLite says, a notice that does not read back, or what `take` says.
+    pub fn each_notice<E: From<StoreError>>(&self, mut take: impl FnMut(Notice) -> Result<(), E>) -> Result<(), E> {
+        let error = self.database.error("read the notices");
+        // One statement sees one state of the store, whoever writes meanwhile.
+        let mut statement = self
+            .database
+            .connection
+            .prepare("SELECT id, notice, first_seen FROM notices ORDER BY id")
+            .map_err(&error)?;
+        let mut rows = statement.query([]).map_err(&error)?;
+        while let Some(row) = rows.next().map_err(&error)? {
+            let (id, blob, first_seen): (String, Vec<u8>, i64) = row.try_into().map_err(&error)?;
+            take(self.read_notice(&id, &blob, first_seen)?)?;
+        }
+        Ok(())
+    }
+
     /// A notice by id.
     ///
     /// # Errors

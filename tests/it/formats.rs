@@ -7,6 +7,7 @@ mod dialects;
 mod hostile;
 mod plan_table;
 mod ted_export;
+pub mod ocds;
 
 use std::fs;
 use std::io::Read;

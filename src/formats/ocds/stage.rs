@@ -52,13 +52,14 @@ pub(super) fn standing(release: &Json<'_>, notice_type: Option<&str>, reading: &
             continue;
         };
         let (start, section, stage) = TAGS[rank];
-        let update = tag.ends_with("update") || tag.ends_with("amendment");
         let stage = match &tag[start.len()..] {
             "cancellation" => Stage::Cancellation,
             "termination" => Stage::Completion,
             "amendment" if start == "contract" => Stage::Modification,
             _ => stage,
         };
+        // A modified contract is a stage of its own, and no correction of an earlier notice.
+        let update = stage != Stage::Modification && (tag.ends_with("update") || tag.ends_with("amendment"));
         let has_data = release.get(section).any() || matches!(stage, Stage::Cancellation | Stage::Completion);
         let candidate = (rank, has_data, stage, update);
         if found.as_ref().is_none_or(|old| (candidate.1, candidate.0) > (old.1, old.0)) {
@@ -121,7 +122,7 @@ mod tests {
             (r#"{"tag":["tenderAmendment"],"tender":{"id":1}}"#, "competition", true),
             (r#"{"tag":["tenderCancellation"]}"#, "cancellation", false),
             (r#"{"tag":["tender"],"tender":{"status":"cancelled"}}"#, "cancellation", false),
-            (r#"{"tag":["contractAmendment"],"contracts":[{}]}"#, "modification", true),
+            (r#"{"tag":["contractAmendment"],"contracts":[{}]}"#, "modification", false),
             (r#"{"tag":["contractTermination"],"contracts":[{}]}"#, "completion", false),
             (r#"{"tag":["implementationUpdate"],"contracts":[{}]}"#, "result", true),
             (r#"{"tag":["compiled"],"tender":{"status":"planned"}}"#, "planning", false),
