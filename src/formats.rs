@@ -234,7 +234,15 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT, ted_export::FORMAT, ocds::FORMAT, boamp::FORMAT, decp::FORMAT, codice::FORMAT, plan_table::FORMAT];
+pub const FORMATS: &[Format] = &[
+    eforms::FORMAT,
+    ted_export::FORMAT,
+    ocds::FORMAT,
+    boamp::FORMAT,
+    decp::FORMAT,
+    codice::FORMAT,
+    plan_table::FORMAT,
+];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")

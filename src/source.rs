@@ -450,12 +450,8 @@ impl Source {
         let homepage = Url::parse(&known.homepage).ok();
         let zone = known.record.zone.and_then(|name| TimeZone::get(&name).ok());
         let zone = zone.unwrap_or_else(|| codes::zone_of(Some(&known.country)));
-        let facts = Facts {
-            source: &file.id,
-            languages: &known.languages,
-            homepage: homepage.as_ref(),
-            zone: zone.clone(),
-        };
+        let facts =
+            Facts { source: &file.id, languages: &known.languages, homepage: homepage.as_ref(), zone: zone.clone() };
         let mapping = mapping::compile(&file.name, &file.text, &facts);
         let raw = match raw {
             Ok(raw) => raw,
@@ -469,7 +465,8 @@ impl Source {
         let check = Checker { file, hosts: &hosts, errors: Vec::new() };
         match mapping {
             Ok(mapping) => {
-                let document = Document { unpack: known.document.unpack, reader: Some(Reader::Mapped(Arc::new(mapping))) };
+                let document =
+                    Document { unpack: known.document.unpack, reader: Some(Reader::Mapped(Arc::new(mapping))) };
                 check.source(raw, document, zone, None)
             }
             Err(mut errors) => {

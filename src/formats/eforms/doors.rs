@@ -166,7 +166,7 @@ fn wrapped(text: &xml::Document<'_>, document: &RawDocument, parsed: &mut Parsed
     }
     if let Some(reason) = rest {
         if parsed.records.notices == 0 {
-            let at = u64::try_from(text.as_str().len()).unwrap_or(u64::MAX);
+            let at = u64::try_from(text.text().len()).unwrap_or(u64::MAX);
             return Err(ParseError::Truncated { at, inside: OPEN_DATA.to_owned() });
         }
         parsed.unreadable(format!("/{OPEN_DATA}/*[{}]", children.texts.len() + 1), &reason);

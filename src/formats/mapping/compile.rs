@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 use url::Url;
 
-use super::fields::Fields;
 use super::field::Condition;
+use super::fields::Fields;
 use super::labels::STYLES;
 use super::spec::{Item, Mistakes, Table};
 use super::targets;
@@ -361,7 +361,16 @@ impl Compiler<'_> {
         // Packages are opened before a document is read.
         table.get("unpack");
         table.close(&[
-            "format", "encoding", "rows", "labels", "expand", "namespaces", "delimiter", "header", "sheet", "unpack",
+            "format",
+            "encoding",
+            "rows",
+            "labels",
+            "expand",
+            "namespaces",
+            "delimiter",
+            "header",
+            "sheet",
+            "unpack",
         ]);
         Some(Document {
             kind: kind?,
