@@ -62,7 +62,8 @@ fn ours(notice: &Notice) -> Vec<(&'static str, bool)> {
         ("deadline", notice.deadline.is_some()),
         ("buyers", !notice.buyers.is_empty()),
         ("title", !notice.title.is_empty()),
-        ("description", !notice.description.is_empty()),
+        // Some describe their lots alone.
+        ("description", !notice.description.is_empty() || notice.lots.iter().any(|lot| !lot.description.is_empty())),
         ("cpv", !notice.cpv.is_empty()),
         ("lots", !notice.lots.is_empty()),
         ("awards", !notice.awards.is_empty()),
