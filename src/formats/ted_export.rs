@@ -82,7 +82,7 @@ fn notice(root: Node<'_>, document: &RawDocument, repaired: bool) -> Notice {
         form::other_language(*other, &mut notice, reading);
     }
     titles(root, &forms, &mut notice, reading);
-    nameless_buyer(root, &mut notice, reading);
+    nameless_buyer(root, &forms, &mut notice, reading);
     buyer_codes(root, &mut notice, reading);
     joint(&forms, &mut notice, reading);
     for node in all_coded(root, El::CodedCpv) {
@@ -219,8 +219,8 @@ fn titles(root: Node<'_>, forms: &Forms<'_>, notice: &mut Notice, reading: &mut 
     }
 }
 
-/// A form without a buyer: the name in the translation section, in the original languages.
-fn nameless_buyer(root: Node<'_>, notice: &mut Notice, reading: &mut Reading) {
+/// A form without a buyer (OTH_NOT): the names in the translation section, else the address in its text.
+fn nameless_buyer(root: Node<'_>, forms: &Forms<'_>, notice: &mut Notice, reading: &mut Reading) {
     if !notice.buyers.is_empty() {
         return;
     }
@@ -237,6 +237,12 @@ fn nameless_buyer(root: Node<'_>, notice: &mut Notice, reading: &mut Reading) {
         names.put_first(official);
     }
     let Some((language, name)) = names.first().map(|(language, name)| (language.to_owned(), name.to_owned())) else {
+        // In 2011 these names are empty; a notice of free text has one address, its buyer's.
+        let address = forms.originals.first().and_then(|form| read::inside(*form, El::LooseAddress));
+        if let Some(mut buyer) = address.and_then(|node| read::organisation(node, "ADDRESS_NOT_STRUCT", reading)) {
+            buyer.roles.push(Role::Buyer);
+            notice.buyers.push(buyer);
+        }
         return;
     };
     let town = sections()

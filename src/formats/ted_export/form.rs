@@ -74,8 +74,6 @@ fn buyers(top: &[Node<'_>], notice: &mut Notice, reading: &mut Reading) {
             El::OtherBuyer => ("ADDRESS_CONTRACTING_BODY_ADDITIONAL", None),
             // The buyer acts for these.
             El::OnBehalf => ("CONTACT_DATA_OTHER_BEHALF_CONTRACTING_AUTORITHY", Some(Role::OnBehalf)),
-            // A notice of free text has one address, its buyer's.
-            El::LooseAddress if notice.buyers.is_empty() => ("ADDRESS_NOT_STRUCT", None),
             _ => continue,
         };
         if notice.buyers.len() >= MAX_LOTS {

@@ -40,6 +40,7 @@ pub(super) enum El {
     OtherBuyer,
     OnBehalf,
     LooseAddress,
+    Subtitle,
     OfficialName,
     Organisation,
     NationalId,
@@ -300,6 +301,7 @@ fn element(local: &str) -> Option<El> {
         "OLD_VALUE" | "OLD" => El::Old,
         "NEW_VALUE" | "NEW" => El::New,
         "TI_DOC" => El::OtherTitle,
+        "STI_DOC" => El::Subtitle,
         "MIXED" => El::Mixed,
         // Never read, or of no use.
         "CONTACT_POINT"
