@@ -49,7 +49,7 @@ pub(super) fn begin(out: &mut impl Write, now: Timestamp) -> io::Result<()> {
         "publisher": {"name": "tenderwatch"},
     });
     let text = head.to_string();
-    write!(out, "{},\"releases\":[", text.trim_end_matches('}'))
+    write!(out, "{},\"releases\":[", text.strip_suffix('}').unwrap_or(&text))
 }
 
 /// An object without what is empty.
@@ -279,7 +279,7 @@ fn planning(notice: &Notice) -> Value {
 fn amount(amount: Option<&Amount>) -> Value {
     let mut value = Object::default();
     if let Some(money) = amount.and_then(Amount::known)
-        && codes::is_currency(&money.currency)
+        && has_code(&money.currency)
         && let Some(number) = number(money.amount)
     {
         value.set("amount", number);
@@ -291,6 +291,15 @@ fn amount(amount: Option<&Amount>) -> Value {
         }
     }
     value.into()
+}
+
+/// The schema's list is closed: it has currencies that are no longer money, and lacks the two youngest.
+fn has_code(currency: &str) -> bool {
+    const PAST: &[&str] = &[
+        "ATS", "BEF", "BGN", "CYP", "DEM", "EEK", "ESP", "FIM", "FRF", "GRD", "HRK", "IEP", "ITL", "LTL", "LUF", "LVL",
+        "MTL", "NLG", "PTE", "ROL", "SIT", "SKK",
+    ];
+    PAST.contains(&currency) || codes::is_currency(currency) && !matches!(currency, "SLE" | "XCG")
 }
 
 fn number(amount: Decimal) -> Option<Value> {
@@ -466,6 +475,10 @@ fn lots(notice: &Notice, tender: &mut Object) {
         });
         other.set("reservedParticipation", reserved.collect::<Vec<_>>());
         object.set("otherRequirements", other);
+        let ceiling = amount(lot.framework_ceiling.as_ref());
+        if ceiling.as_object().is_some_and(|ceiling| !ceiling.is_empty()) {
+            object.set("techniques", json!({"frameworkAgreement": {"value": ceiling}}));
+        }
         list.push(Value::from(object));
         let mut item = Object::default();
         let mut classes = lot.cpv.iter().map(|code| json!({"scheme": "CPV", "id": code}));
@@ -482,6 +495,7 @@ fn lots(notice: &Notice, tender: &mut Object) {
         let mut object = Object::default();
         object.set("id", group.id.as_str());
         object.text("title", &group.title, official(notice));
+        object.text("description", &group.description, official(notice));
         object.set("relatedLots", group.members.clone());
         object.set("maximumValue", amount(group.framework_ceiling.as_ref()));
         Value::from(object)

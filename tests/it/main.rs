@@ -6,6 +6,7 @@ mod cli;
 mod crash;
 mod definitions;
 mod docs;
+mod export;
 mod formats;
 mod ingest;
 mod politeness;

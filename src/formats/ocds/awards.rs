@@ -93,8 +93,10 @@ fn award(
             reading.keep_in_list("awards[].status", &status);
             (status != "terminated").then(|| "clos-nw".to_owned())
         }
+        // Whatever stands there with a blank is no code; one publisher has names of people there.
         other => {
-            reading.issue(IssueCode::UnknownCode, "awards[].status", other);
+            let shown = if other.contains(char::is_whitespace) { "" } else { other };
+            reading.issue(IssueCode::UnknownCode, "awards[].status", shown);
             None
         }
     });
@@ -115,15 +117,12 @@ fn lots_of(node: &Json<'_>) -> Vec<String> {
 
 /// The value of an award over several lots belongs to none of them alone: it stands on the first entry only.
 fn push(mut award: Award, lots: &[String], notice: &mut Notice, reading: &mut Reading) {
-    for (at, lot) in lots.iter().enumerate().skip(1) {
-        if notice.awards.len() + at >= MAX_AWARDS {
-            reading.issue(IssueCode::Truncated, "awards", lot);
-            break;
-        }
+    if notice.awards.len() + lots.len() > MAX_AWARDS {
+        reading.issue(IssueCode::Truncated, "awards", "");
     }
     award.lot = lots.first().cloned();
     if notice.awards.len() >= MAX_AWARDS {
-        return reading.issue(IssueCode::Truncated, "awards", "");
+        return;
     }
     let mut others = Vec::new();
     for lot in lots.iter().skip(1).take(MAX_AWARDS - notice.awards.len() - 1) {

@@ -3,6 +3,7 @@
 use super::tree::Json;
 use crate::codes;
 use crate::formats::reading::{Reading, push_new};
+use crate::issue::IssueCode;
 use crate::notice::{Nature, Notice, Organisation};
 
 /// COFOG divisions and the main activities of eForms, which follow them.
@@ -200,7 +201,12 @@ pub(super) fn legal_basis(tender: &Json<'_>, notice: &mut Notice, reading: &mut 
     let known = [Some(&written), derived.as_ref()].into_iter().flatten();
     let celex = known.map(AsRef::as_ref).find(|code: &&str| codes::in_eforms_list("legal-basis", code));
     notice.legal_basis = celex.map(str::to_owned);
-    if celex != Some(written.as_ref()) {
+    if celex.is_none() && node.text_of("scheme").as_deref() == Some("CELEX") {
+        if !codes::in_eforms_list("legal-basis", &written) {
+            reading.issue(IssueCode::UnknownCode, "tender.legalBasis", &written);
+        }
+        notice.legal_basis = Some(written.into_owned());
+    } else if celex != Some(written.as_ref()) {
         reading.keep("tender.legalBasis", written.into_owned());
     }
 }

@@ -191,11 +191,11 @@ fn organisation(node: &Json<'_>, reading: &mut Reading) -> Organisation {
     let country = ["country", "countryCode", "countryName"].iter().find_map(|key| address.text_of(key));
     found.country = country.and_then(|country| reading.country("parties[].address.countryName", &country));
     for key in ["region", "nuts"] {
-        if let Some(region) = address.text_of(key).map(|region| region.to_uppercase())
-            && codes::is_nuts(&region)
+        let region = address.text_of(key);
+        if let Some(code) = region.and_then(|region| super::tender::nuts(&region, "parties[].address.region", reading))
         {
-            found.country = found.country.or_else(|| nuts_country(&region));
-            found.nuts = Some(region);
+            found.country = found.country.or_else(|| nuts_country(&code));
+            found.nuts = Some(code);
         }
     }
     found.city = address.text_of("locality").and_then(|city| reading.line(&city));

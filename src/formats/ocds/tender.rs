@@ -134,6 +134,9 @@ fn lots(tender: &Json<'_>, notice: &mut Notice, reading: &mut Reading) {
         requirements(node, &mut lot);
         lot.gpa = covered.then_some(true);
         classifications::techniques(node, &mut notice.techniques, reading);
+        let ceiling = node.at(&["techniques", "frameworkAgreement", "value"]);
+        let path = "tender.lots[].techniques.frameworkAgreement.value";
+        lot.framework_ceiling = amount(ceiling, path, MoneyKind::Ceiling, reading);
         if let Some(status) = node.text_of("status").filter(|status| status != "active") {
             reading.keep(&format!("tender.lots[{}].status", lot.id), status.into_owned());
         }
@@ -178,6 +181,7 @@ fn groups(tender: &Json<'_>, notice: &mut Notice, reading: &mut Reading) {
         let mut group = Lot::new(id, LotKind::Group);
         group.members = node.get("relatedLots").each().filter_map(Json::text).map(|id| id.into_owned()).collect();
         text(node, "title", "tender.lotGroups[].title", &mut group.title, reading);
+        text(node, "description", "tender.lotGroups[].description", &mut group.description, reading);
         let ceiling = node.get("maximumValue");
         group.framework_ceiling = amount(ceiling, "tender.lotGroups[].maximumValue", MoneyKind::Ceiling, reading);
         notice.lots.push(group);
@@ -217,6 +221,16 @@ pub(super) fn duration(period: &Json<'_>, reading: &mut Reading) -> Option<Durat
     (found != Duration::default()).then_some(found)
 }
 
+/// A region that is a NUTS code, or one of another edition of the list, which has the same shape.
+pub(super) fn nuts(region: &str, path: &str, reading: &mut Reading) -> Option<String> {
+    let code = region.to_uppercase();
+    let shaped = (3..=5).contains(&code.len())
+        && code.is_ascii()
+        && code.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
+        && code.bytes().any(|byte| byte.is_ascii_digit());
+    (codes::is_nuts(&code) || shaped).then(|| reading.nuts(path, &code)).flatten()
+}
+
 /// Delivery addresses; a region that is no NUTS code is kept as written.
 fn places(node: &Json<'_>, into: &mut Vec<Place>, reading: &mut Reading) {
     for key in ["deliveryAddresses", "deliveryAddress"] {
@@ -225,13 +239,8 @@ fn places(node: &Json<'_>, into: &mut Vec<Place>, reading: &mut Reading) {
             let country = written.and_then(|country| reading.country("deliveryAddress.countryName", &country));
             let mut place = Place { country, nuts: None, region: None };
             if let Some(region) = address.text_of("region") {
-                let code = region.to_uppercase();
-                let looks_like_nuts = (3..=5).contains(&code.len())
-                    && code.is_ascii()
-                    && code.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
-                    && code.bytes().any(|byte| byte.is_ascii_digit());
-                if codes::is_nuts(&code) || looks_like_nuts {
-                    let found = reading.nuts("deliveryAddress.region", &code).map(place_of_nuts).unwrap_or_default();
+                if let Some(nuts) = nuts(&region, "deliveryAddress.region", reading) {
+                    let found = place_of_nuts(nuts);
                     place = Place { country: place.country.or(found.country), ..found };
                 } else {
                     reading.keep_in_list("deliveryAddress.region", &region);

@@ -45,7 +45,8 @@ fn parsed(name: &str, line: &str) -> Parsed {
 
 /// The release that stands for each record of a line; `None` where there are only links.
 fn releases(line: &str) -> Vec<Option<Value>> {
-    let value: Value = serde_json::from_str(line).expect("JSON");
+    // One real package writes an infinite number, which JSON does not have.
+    let value: Value = serde_json::from_str(&line.replace(":Infinity", ":null")).expect("JSON");
     let package = &value["package"];
     if let Some(records) = package["records"].as_array() {
         return records.iter().map(|record| record.get("compiledRelease").cloned()).collect();
