@@ -4,7 +4,11 @@
 //! [`ParseError`]; nothing in between. It refuses to know where documents come from or where notices go.
 
 pub mod codice;
+pub mod cordis;
 pub mod eforms;
+pub mod feed;
+pub mod funding_tenders;
+mod html;
 pub mod privacy;
 mod reading;
 mod xml;
@@ -172,7 +176,7 @@ pub struct Format {
 }
 
 /// Every format, one line each.
-pub const FORMATS: &[Format] = &[eforms::FORMAT, codice::FORMAT];
+pub const FORMATS: &[Format] = &[eforms::FORMAT, codice::FORMAT, cordis::FORMAT, funding_tenders::FORMAT, feed::FORMAT];
 
 fn names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")

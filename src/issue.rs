@@ -105,6 +105,8 @@ non_notices! {
     HeaderRow = "header-row": "a row of column names",
     SectionRow = "section-row": "a row that only opens a section of a table",
     TotalRow = "total-row": "a row that only sums up others",
+    ChangeList = "change-list": "an entry of a list of changes: it names a record and what changed, the record itself comes elsewhere",
+    ProjectPart = "project-part": "a row about a part of a project (participation, topic, classification), without the project itself",
     ProfileNotice = "profile-notice": "a buyer announced its profile page; nothing is bought",
 }
 

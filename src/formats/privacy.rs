@@ -10,6 +10,10 @@ use std::borrow::Cow;
 /// of the corpus.
 pub const CONTACTS: &[(&str, &[&str])] = &[
     ("eforms", &["Contact", "UltimateBeneficialOwner", "ElectronicMail", "Telephone", "Telefax"]),
+    // Participants' contacts are people; of calls only the help desk's text names addresses.
+    ("cordis", &["person", "contact", "telephone", "email"]),
+    ("funding-tenders", &["supportInfo", "topicConditions"]),
+    ("feed", &["author", "managingEditor", "webMaster", "creator", "contributor", "email"]),
     ("codice", &["Contact", "ElectronicMail", "Telephone", "Telefax", "email", "author"]),
 ];
 

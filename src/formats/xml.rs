@@ -17,7 +17,7 @@ use quick_xml::Reader;
 use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::Event;
 
-pub use self::root::root_of;
+pub use self::root::{Root, root_of};
 use super::ParseError;
 
 /// Elements may nest this deep; eForms needs 20.

@@ -1,5 +1,7 @@
 //! Formats: golden pairs, hostile input, and value-by-value coverage of real notices against a second reader.
 
+mod codice;
+mod projects;
 mod coverage;
 mod hostile;
 
