@@ -5,8 +5,12 @@
 
 pub mod boamp;
 pub mod codice;
+pub mod cordis;
 pub mod decp;
 pub mod eforms;
+pub mod feed;
+pub mod funding_tenders;
+mod html;
 mod json;
 pub mod mapping;
 pub mod ocds;
@@ -242,6 +246,9 @@ pub const FORMATS: &[Format] = &[
     decp::FORMAT,
     codice::FORMAT,
     plan_table::FORMAT,
+    cordis::FORMAT,
+    funding_tenders::FORMAT,
+    feed::FORMAT,
 ];
 
 fn names() -> String {

@@ -109,6 +109,8 @@ non_notices! {
     TotalRow = "total-row": "a row that only sums up others",
     LinkedRelease = "linked-release": "only a link to releases that are published elsewhere; nothing of them is here",
     NoteRow = "note-row": "a row beside a table's records: its title, its buyer, notes, or a sheet without records",
+    ChangeList = "change-list": "an entry of a list of changes: it names a record and what changed, the record itself comes elsewhere",
+    ProjectPart = "project-part": "a row about a part of a project (participation, topic, classification), without the project itself",
     ProfileNotice = "profile-notice": "a buyer announced its profile page; nothing is bought",
 }
 

@@ -58,6 +58,10 @@ pub const CONTACTS: &[(&str, &[&str])] = &[
             "attributionMarche",
         ],
     ),
+    // Participants' contacts are people; of calls only the help desk's text names addresses.
+    ("cordis", &["person", "contact", "telephone", "email"]),
+    ("funding-tenders", &["supportInfo", "topicConditions"]),
+    ("feed", &["author", "managingEditor", "webMaster", "creator", "contributor", "email"]),
     ("codice", &["Contact", "ElectronicMail", "Telephone", "Telefax", "email", "author"]),
 ];
 

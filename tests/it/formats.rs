@@ -1,6 +1,8 @@
 //! Formats: golden pairs, hostile input, and value-by-value coverage of real notices against a second reader.
 
 mod boamp;
+mod codice;
+mod projects;
 mod coverage;
 mod decp;
 mod dialects;

@@ -1,0 +1,143 @@
+//! News feeds: RSS 0.9 to 2.0, RDF, Atom and JSON Feed.
+//!
+//! One item is one notice of stage `news`, known by the publisher's own id, else by its link. Items without a date are
+//! kept without one: the day they were seen is not the day they were written. Markup in descriptions becomes text.
+//! Authors and their addresses are never read. Atom pages that carry procurement records belong to the format of those
+//! records. It refuses to tell whether an item is about procurement.
+
+use feed_rs::model::{Entry, Feed, Link};
+
+use super::reading::{Reading, notice_id};
+use super::{Format, ParseError, Parsed, codice, html, xml};
+use crate::issue::IssueCode;
+use crate::notice::{Notice, Stage};
+use crate::raw::RawDocument;
+
+/// The line in the table.
+pub const FORMAT: Format = Format { name: "feed", version: 1, sniff, parse };
+
+/// How much of a JSON document is looked at.
+const HEAD: usize = 4096;
+
+fn sniff(bytes: &[u8]) -> bool {
+    let trimmed = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+    if trimmed.first() == Some(&b'{') {
+        let head = &trimmed[..trimmed.len().min(HEAD)];
+        return memchr::memmem::find(head, b"jsonfeed.org/version").is_some();
+    }
+    let known = |root: xml::Root| match root.local.as_str() {
+        "rss" => root.namespace.is_empty(),
+        "RDF" => {
+            memchr::memmem::find(bytes, b"purl.org/rss/1.0").is_some()
+                || memchr::memmem::find(bytes, b"my.netscape.com/rdf/simple/0.9").is_some()
+        }
+        "feed" => root.namespace == "http://www.w3.org/2005/Atom" || root.namespace == "http://purl.org/atom/ns#",
+        _ => false,
+    };
+    xml::root_of(bytes).is_ok_and(known) && !codice::sniff(bytes)
+}
+
+fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
+    let json = document.body.trim_ascii_start().first() == Some(&b'{');
+    let decoded = if json { None } else { Some(xml::Document::decode_lenient(&document.body)?) };
+    let bytes = match &decoded {
+        // Decoded already: what it declared must not be applied again.
+        Some(decoded) => without_declaration(decoded.text()).as_bytes(),
+        None => &document.body,
+    };
+    let address = Some(&document.origin.url).filter(|url| url.starts_with("http"));
+    let parser = feed_rs::parser::Builder::new()
+        .base_uri(address)
+        // Ids are the publisher's own or none: a made-up one would change with the title.
+        .id_generator(|_, _, _| String::new())
+        .build();
+    let feed = parser
+        .parse(bytes)
+        .map_err(|error| ParseError::NotThisFormat { format: FORMAT.name, found: error.to_string() })?;
+    let mut parsed = Parsed::default();
+    for (at, entry) in feed.entries.iter().enumerate() {
+        let mut notice = notice(entry, &feed, document, at + 1);
+        if decoded.as_ref().is_some_and(|decoded| decoded.repaired) && at == 0 {
+            notice.issues.push(crate::issue::Issue::new(IssueCode::RepairedText, "/", ""));
+        }
+        parsed.notice(notice);
+    }
+    Ok(parsed)
+}
+
+fn without_declaration(text: &str) -> &str {
+    let text = text.trim_start();
+    text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map_or(text, |(_, rest)| rest)
+}
+
+/// The page of an item.
+fn page(links: &[Link]) -> Option<&str> {
+    let own = links.iter().find(|link| matches!(link.rel.as_deref(), None | Some("alternate")));
+    own.or_else(|| links.first()).map(|link| link.href.trim()).filter(|href| !href.is_empty())
+}
+
+/// The address without what only says where a reader came from.
+fn canonical(address: &str) -> String {
+    let Ok(mut url) = url::Url::parse(address) else { return address.to_owned() };
+    let kept: Vec<(String, String)> =
+        url.query_pairs().filter(|(name, _)| !name.starts_with("utm_")).map(|(n, v)| (n.into(), v.into())).collect();
+    if kept.len() != url.query_pairs().count() {
+        url.set_query(None);
+        if !kept.is_empty() {
+            url.query_pairs_mut().extend_pairs(kept);
+        }
+    }
+    url.set_fragment(None);
+    url.to_string()
+}
+
+fn notice(entry: &Entry, feed: &Feed, document: &RawDocument, number: usize) -> Notice {
+    let mut reading = Reading::new(jiff::tz::TimeZone::UTC);
+    let link = page(&entry.links);
+    let own = Some(entry.id.trim()).filter(|id| !id.is_empty()).map(str::to_owned);
+    let key = own.or_else(|| link.map(canonical));
+    if key.is_none() {
+        reading.issue(IssueCode::MissingPublicationId, "item/guid", "");
+    }
+    let id = notice_id(document, key.as_deref(), None, number);
+    let mut notice = Notice::new(id, document.origin.source.clone(), FORMAT.name, document.id, Stage::News);
+    notice.publication_id = key;
+    notice.url = link.and_then(|link| reading.url("item/link", link));
+    let language = entry.language.as_deref().or(feed.language.as_deref());
+    if let Some(code) = language.map(str::trim).filter(|code| !code.is_empty()) {
+        reading.language = Some(reading.language_of("language", code));
+    }
+    let body = entry.summary.as_ref().map(|text| text.content.as_str());
+    let content = entry.content.as_ref().and_then(|content| content.body.as_deref());
+    let body = body.filter(|text| !text.trim().is_empty()).or(content).map(html::text).unwrap_or_default();
+    // The longer text tells the language better, and the title is in the same one.
+    reading.text(&mut notice.description, "item/description", None, &body);
+    if reading.language.is_none() {
+        reading.language = notice.description.first().map(|(code, _)| code.to_owned()).filter(|code| code != "und");
+    }
+    let title = entry.title.as_ref().map(|title| html::text(&title.content)).unwrap_or_default();
+    reading.text(&mut notice.title, "item/title", None, &title.split_whitespace().collect::<Vec<_>>().join(" "));
+    let published = entry.published.or(entry.updated);
+    if let Some(at) = published.map(|at| at.to_rfc3339())
+        && let Some(moment) = reading.moment("item/pubDate", &at)
+    {
+        notice.published_on = Some(moment.date);
+        notice.dispatched_at = Some(moment);
+    }
+    if let Some(updated) = entry.updated.filter(|updated| Some(*updated) != entry.published) {
+        notice.version = Some(updated.to_rfc3339());
+    }
+    for category in entry.categories.iter().take(50) {
+        let text = category.label.as_deref().filter(|label| !label.is_empty()).unwrap_or(&category.term);
+        reading.keep_in_list("item/category", text);
+    }
+    if let Some(title) = &feed.title
+        && let Some(title) = reading.line(&html::text(&title.content))
+    {
+        reading.keep("channel/title", title);
+    }
+    reading.finish(&mut notice);
+    // News have no contracting party.
+    notice.issues.retain(|issue| issue.code != IssueCode::MissingBuyer);
+    notice
+}
