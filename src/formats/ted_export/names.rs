@@ -323,7 +323,6 @@ fn element(local: &str) -> Option<El> {
         | "URI_LIST"
         | "AC"
         | "NO_MARK"
-        | "STI_DOC"
         | "TI_CY"
         | "CONDITIONS_FOR_OPENING_TENDERS"
         | "OPENING_CONDITION"
