@@ -433,7 +433,7 @@ impl Source {
     }
 
     fn parse_builtin(file: &DefinitionFile) -> Result<Self, Vec<DefinitionError>> {
-        let raw: RawSource<RawDocumentRule, RawRecord, Sniff> = file.parse().map_err(|error| vec![error])?;
+        let raw: RawSource<RawDocumentRule, RawRecord, Sniff> = file.parse_all()?;
         let hosts = raw.access.hosts.clone();
         let mut check = Checker { file, hosts: &hosts, errors: Vec::new() };
         let document = check.document(&raw.document);
@@ -445,22 +445,17 @@ impl Source {
     }
 
     fn parse_mapped(file: &DefinitionFile) -> Result<Self, Vec<DefinitionError>> {
-        let raw = file.parse::<RawSource<IgnoredAny, IgnoredAny, IgnoredAny>>();
+        let raw = file.parse_all::<RawSource<IgnoredAny, IgnoredAny, IgnoredAny>>();
         let known = toml::from_str::<MappedFacts>(&file.text).unwrap_or_default();
         let homepage = Url::parse(&known.homepage).ok();
         let zone = known.record.zone.and_then(|name| TimeZone::get(&name).ok());
         let zone = zone.unwrap_or_else(|| codes::zone_of(Some(&known.country)));
-        let facts = Facts {
-            source: &file.id,
-            languages: &known.languages,
-            homepage: homepage.as_ref(),
-            zone: zone.clone(),
-        };
+        let facts =
+            Facts { source: &file.id, languages: &known.languages, homepage: homepage.as_ref(), zone: zone.clone() };
         let mapping = mapping::compile(&file.name, &file.text, &facts);
         let raw = match raw {
             Ok(raw) => raw,
-            Err(error) => {
-                let mut errors = vec![error];
+            Err(mut errors) => {
                 errors.extend(mapping.err().unwrap_or_default());
                 return Err(errors);
             }
@@ -469,7 +464,8 @@ impl Source {
         let check = Checker { file, hosts: &hosts, errors: Vec::new() };
         match mapping {
             Ok(mapping) => {
-                let document = Document { unpack: known.document.unpack, reader: Some(Reader::Mapped(Arc::new(mapping))) };
+                let document =
+                    Document { unpack: known.document.unpack, reader: Some(Reader::Mapped(Arc::new(mapping))) };
                 check.source(raw, document, zone, None)
             }
             Err(mut errors) => {

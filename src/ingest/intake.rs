@@ -276,9 +276,7 @@ pub(super) fn catch_up(
             count += batch.len() as u64;
             let documents = batch
                 .par_drain(..)
-                .map(|(document, at)| {
-                    Reading::of(&document, None, workspace).stored(&document, at)
-                })
+                .map(|(document, at)| Reading::of(&document, None, workspace).stored(&document, at))
                 .collect();
             derived.apply(kept, Batch { documents, archive_end: next })?;
             bytes = 0;

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod hostile;
+mod mapping;
 
 use std::fs;
 use std::io::Read;

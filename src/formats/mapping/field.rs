@@ -187,10 +187,9 @@ fn labelled<'r>(base: &Found<'_>, pattern: &Pattern) -> Vec<Found<'r>> {
     let fitting = pairs.iter().filter_map(|pair| {
         let label = pair.get("label")?.as_str()?;
         let value = pair.get("value")?.as_str()?;
-        pattern.matches(label).then(|| Found {
-            value: Cow::Owned(Value::from(value)),
-            at: join(&base.at, &format!("label[{label}]")),
-        })
+        pattern
+            .matches(label)
+            .then(|| Found { value: Cow::Owned(Value::from(value)), at: join(&base.at, &format!("label[{label}]")) })
     });
     fitting.collect()
 }
@@ -222,9 +221,11 @@ impl Field {
             return Vec::new();
         }
         let found = match &self.from {
-            From::First(selects) => {
-                selects.iter().map(|select| said(select.find(scope))).find(|found| !found.is_empty()).unwrap_or_default()
-            }
+            From::First(selects) => selects
+                .iter()
+                .map(|select| said(select.find(scope)))
+                .find(|found| !found.is_empty())
+                .unwrap_or_default(),
             From::All(selects) => selects.iter().flat_map(|select| said(select.find(scope))).collect(),
             From::Const(text) => {
                 vec![Found { value: Cow::Owned(Value::from(text.as_str())), at: String::from("(const)") }]

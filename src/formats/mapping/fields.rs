@@ -1,6 +1,5 @@
 //! Tables of single fields → [`Field`], [`Part`], [`Condition`]: selection, steps, conditions.
 
-
 use jiff::tz::TimeZone;
 use regex::RegexBuilder;
 use scraper::Selector;
@@ -22,14 +21,44 @@ const SELECTORS: &[&str] =
     &["path", "coalesce", "all", "css", "attr", "label", "within", "const", "template", "from", "by"];
 /// Keys of steps.
 const STEPS: &[&str] = &[
-    "trim", "collapse_ws", "strip_html", "unescape", "regex", "group", "split", "first", "join", "map", "prefix_map",
-    "default", "lang_pick", "number", "date", "order", "zone", "msdate", "cpv", "country", "buyer_id", "prefix_id",
-    "url_template", "absolute", "bool", "lookup", "equals", "in", "not_in", "starts", "present", "only_key",
+    "trim",
+    "collapse_ws",
+    "strip_html",
+    "unescape",
+    "regex",
+    "group",
+    "split",
+    "first",
+    "join",
+    "map",
+    "prefix_map",
+    "default",
+    "lang_pick",
+    "number",
+    "date",
+    "order",
+    "zone",
+    "msdate",
+    "cpv",
+    "country",
+    "buyer_id",
+    "prefix_id",
+    "url_template",
+    "absolute",
+    "bool",
+    "lookup",
+    "equals",
+    "in",
+    "not_in",
+    "starts",
+    "present",
+    "only_key",
 ];
 const MONEY: &[&str] = &["money", "kind", "vat", "zero_is_unknown"];
 const EACH: &[&str] = &["rows", "rows_css", "split_at", "zip_lists", "when", "from", "regex"];
-const CONDITION: &[&str] =
-    &["path", "css", "attr", "label", "within", "equals", "in", "not_in", "starts", "present", "only_key", "any", "all"];
+const CONDITION: &[&str] = &[
+    "path", "css", "attr", "label", "within", "equals", "in", "not_in", "starts", "present", "only_key", "any", "all",
+];
 
 const KINDS: &[(&str, MoneyKind)] = &[
     ("estimate", MoneyKind::Estimate),
@@ -66,7 +95,9 @@ impl Fields<'_> {
             }
             Kind::Text => Spec::Texts(items.iter().filter_map(|item| self.text_field(item)).collect()),
             Kind::Money => Spec::Money(items.iter().filter_map(|item| self.money(item)).collect()),
-            Kind::Parts(targets) => Spec::Parts(items.iter().filter_map(|item| self.part(target, targets, item)).collect()),
+            Kind::Parts(targets) => {
+                Spec::Parts(items.iter().filter_map(|item| self.part(target, targets, item)).collect())
+            }
         })
     }
 
@@ -105,7 +136,9 @@ impl Fields<'_> {
                 Some(Field { from: From::Const(vat.text()?.to_owned()), steps: Vec::new(), when: None })
             }
             Some(other) => {
-                vat.complain(format!("expected \"in\", \"ex\" or \"unknown\", found \"{other}\"; a path is written {{ path = … }}"));
+                vat.complain(format!(
+                    "expected \"in\", \"ex\" or \"unknown\", found \"{other}\"; a path is written {{ path = … }}"
+                ));
                 None
             }
             None => self.field(&vat, &[]),
@@ -389,8 +422,7 @@ impl Fields<'_> {
                     Some(inner) => inner.get("formats").map(|item| item.list()).unwrap_or_default(),
                     None => item.list(),
                 };
-                let mut formats: Vec<DateFormat> =
-                    formats.iter().filter_map(|item| date_format(item, order)).collect();
+                let mut formats: Vec<DateFormat> = formats.iter().filter_map(|item| date_format(item, order)).collect();
                 if formats.is_empty() {
                     formats.push(DateFormat::Auto(order));
                 }
@@ -494,7 +526,9 @@ fn locale(item: &Item<'_, '_>) -> Option<Style> {
         "comma" => Some(Style::Comma),
         code if codes::language(code) == Some(code) => Some(Style::Comma),
         other => {
-            item.complain(format!("expected \"point\", \"comma\", \"auto\" or a language such as \"cs\", found \"{other}\""));
+            item.complain(format!(
+                "expected \"point\", \"comma\", \"auto\" or a language such as \"cs\", found \"{other}\""
+            ));
             None
         }
     }
@@ -534,8 +568,20 @@ fn check_words(target: &str, field: &Field, item: &Item<'_, '_>) {
     let known = |word: &str| -> (bool, Vec<&'static str>) {
         match target {
             "type" => (super::stage(word).is_some(), Stage::ALL.iter().map(|stage| stage.as_str()).collect()),
-            "procedure" => (codes::in_eforms_list("procedure-type", word), vec!["open", "restricted", "neg-w-call",
-                "neg-wo-call", "comp-dial", "innovation", "oth-single", "oth-mult", "exp-int-rail"]),
+            "procedure" => (
+                codes::in_eforms_list("procedure-type", word),
+                vec![
+                    "open",
+                    "restricted",
+                    "neg-w-call",
+                    "neg-wo-call",
+                    "comp-dial",
+                    "innovation",
+                    "oth-single",
+                    "oth-mult",
+                    "exp-int-rail",
+                ],
+            ),
             "nature" => (Nature::parse(word).is_some(), Nature::ALL.iter().map(|nature| nature.as_str()).collect()),
             "relation" => (Relation::parse(word).is_some(), Relation::ALL.iter().map(|word| word.as_str()).collect()),
             _ => (true, Vec::new()),
@@ -573,4 +619,3 @@ pub fn vat(text: &str) -> Vat {
         _ => Vat::Unknown,
     }
 }
-

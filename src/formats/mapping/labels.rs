@@ -77,8 +77,28 @@ pub fn push_text(node: NodeRef<'_, Node>, out: &mut String, depth: usize) {
 fn is_block(name: &str) -> bool {
     matches!(
         name,
-        "p" | "div" | "li" | "ul" | "ol" | "tr" | "table" | "dl" | "dt" | "dd" | "section" | "article" | "header"
-            | "footer" | "main" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "pre"
+        "p" | "div"
+            | "li"
+            | "ul"
+            | "ol"
+            | "tr"
+            | "table"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "section"
+            | "article"
+            | "header"
+            | "footer"
+            | "main"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "blockquote"
+            | "pre"
     )
 }
 
@@ -231,21 +251,21 @@ mod tests {
     #[test]
     fn each_style_yields_pairs() {
         let pair = |label: &str, value: &str| (label.to_owned(), value.to_owned());
-        assert_eq!(found("<table><tr><th>Buyer:</th><td>City <b>A</b></td></tr></table>", Style::Table), [
-            pair("Buyer", "City A")
-        ]);
-        assert_eq!(found("<dl><dt>Buyer</dt><dd>A</dd><dd>B</dd></dl>", Style::Dl), [
-            pair("Buyer", "A"),
-            pair("Buyer", "B")
-        ]);
+        assert_eq!(
+            found("<table><tr><th>Buyer:</th><td>City <b>A</b></td></tr></table>", Style::Table),
+            [pair("Buyer", "City A")]
+        );
+        assert_eq!(
+            found("<dl><dt>Buyer</dt><dd>A</dd><dd>B</dd></dl>", Style::Dl),
+            [pair("Buyer", "A"), pair("Buyer", "B")]
+        );
         assert_eq!(found("<p>Buyer: A<br>Price: 5: 1</p>", Style::Line), [pair("Buyer", "A"), pair("Price", "5: 1")]);
         assert_eq!(found("<div title='Buyer'>Buyer <span>A</span></div>", Style::Tile), [pair("Buyer", "A")]);
         let page = "<h3>1.2.) Name: <span>A</span></h3><h3>2.3.) Title: </h3> <p>One</p>two<h3>9</h3>";
-        assert_eq!(found(page, Style::Heading), [
-            pair("1.2.) Name", "A"),
-            pair("2.3.) Title", "One\ntwo"),
-            pair("9", "")
-        ]);
+        assert_eq!(
+            found(page, Style::Heading),
+            [pair("1.2.) Name", "A"), pair("2.3.) Title", "One\ntwo"), pair("9", "")]
+        );
     }
 
     #[test]

@@ -396,10 +396,12 @@ impl<'a> Reader<'a> {
                 for Found { value, at } in found.into_iter().take(MAX_PARTS) {
                     // A list where one was expected is each of its items.
                     match value {
-                        Cow::Borrowed(Value::Array(items)) => scopes.extend(items.iter().enumerate().map(|(n, item)| {
-                            let at = format!("{at}[{n}]");
-                            Scope { row: scope.row, value: Cow::Borrowed(item), at, element: None }
-                        })),
+                        Cow::Borrowed(Value::Array(items)) => {
+                            scopes.extend(items.iter().enumerate().map(|(n, item)| {
+                                let at = format!("{at}[{n}]");
+                                Scope { row: scope.row, value: Cow::Borrowed(item), at, element: None }
+                            }))
+                        }
                         value => scopes.push(Scope { row: scope.row, value, at, element: None }),
                     }
                 }
@@ -455,7 +457,8 @@ impl<'a> Reader<'a> {
                     }
                 }
                 let rows = rows.into_iter().enumerate();
-                rows.map(|(number, map)| inner(Value::Object(map), join(&scope.at, &format!("zip[{number}]")))).collect()
+                rows.map(|(number, map)| inner(Value::Object(map), join(&scope.at, &format!("zip[{number}]"))))
+                    .collect()
             }
         }
     }
@@ -480,9 +483,9 @@ impl<'a> Reader<'a> {
         {
             let texts: Vec<(String, String)> = field.plain_values(scope, &mut self.reading);
             for (text, at) in texts {
-                let group = pattern.captures(&text).and_then(|captures| {
-                    captures.name(target).map(|group| group.as_str().trim().to_owned())
-                });
+                let group = pattern
+                    .captures(&text)
+                    .and_then(|captures| captures.name(target).map(|group| group.as_str().trim().to_owned()));
                 found.extend(group.filter(|text| !text.is_empty()).map(|text| (text, at)));
             }
         }
@@ -524,8 +527,7 @@ impl<'a> Reader<'a> {
     ) -> Option<Organisation> {
         let mut organisation = Organisation { roles: roles.to_vec(), ..Organisation::default() };
         let natural = self.in_part(part, "natural_person", scope);
-        organisation.natural_person =
-            natural.and_then(|(text, at)| self.reading.flag(&at, &text)).unwrap_or(false);
+        organisation.natural_person = natural.and_then(|(text, at)| self.reading.flag(&at, &text)).unwrap_or(false);
         if !organisation.natural_person {
             self.name(part, scope, number, target, &mut organisation);
             organisation.id = self.in_part(part, "id", scope).and_then(|(text, _)| self.reading.line(&text));
@@ -583,7 +585,8 @@ impl<'a> Reader<'a> {
     fn places_of(&mut self, spec: Option<&'a Spec>, scope: &Scope<'_>) -> Vec<Place> {
         let mut places = Vec::new();
         self.each_part(spec, scope, &mut |reader, part, scope| {
-            let country = reader.in_part(part, "country", scope).and_then(|(text, at)| reader.reading.country(&at, &text));
+            let country =
+                reader.in_part(part, "country", scope).and_then(|(text, at)| reader.reading.country(&at, &text));
             let region = reader.in_part(part, "region", scope).map(|(text, _)| text.trim().to_owned());
             let codes = reader.all_in_part(part, "nuts", scope);
             if codes.is_empty() && (country.is_some() || region.is_some()) {
@@ -673,4 +676,3 @@ impl<'a> Reader<'a> {
 fn vat_of(word: &str) -> Vat {
     vat_named(word.trim())
 }
-

@@ -138,11 +138,6 @@ impl<'v, 't> Item<'v, 't> {
         }
     }
 
-    /// Whether it is a table.
-    pub fn is_table(&self) -> bool {
-        matches!(self.value, DeValue::Table(_))
-    }
-
     /// A table, if it is one.
     pub fn if_table(&self) -> Option<Table<'v, 't>> {
         match self.value {
@@ -228,12 +223,7 @@ impl<'v, 't> Table<'v, 't> {
     pub fn get(&self, key: &str) -> Option<Item<'v, 't>> {
         let (name, value) = self.table.get_key_value(key)?;
         self.asked.borrow_mut().insert(name.get_ref().as_ref());
-        Some(Item {
-            value: value.get_ref(),
-            offset: name.span().start,
-            path: self.child(key),
-            mistakes: self.mistakes,
-        })
+        Some(Item { value: value.get_ref(), offset: name.span().start, path: self.child(key), mistakes: self.mistakes })
     }
 
     /// Whether the key is there.

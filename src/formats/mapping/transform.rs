@@ -111,22 +111,33 @@ impl Template {
     /// Fills it; `None` when a value is not there.
     pub fn fill(&self, own: &str, scope: &Scope<'_>) -> Option<String> {
         let mut filled = String::new();
+        let is_address = matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with("http"));
+        let push = |filled: &mut String, text: &str| {
+            if is_address { encoded(text.trim(), filled) } else { filled.push_str(text.trim()) }
+        };
         for part in &self.parts {
             match part {
                 Part::Text(text) => filled.push_str(text),
-                Part::Own => filled.push_str(own.trim()),
+                Part::Own => push(&mut filled, own),
                 Part::Path(path) => {
-                    let found = if path.from_row {
-                        path.find(&scope.row.tree, "")
-                    } else {
-                        path.find(&scope.value, "")
-                    };
+                    let found =
+                        if path.from_row { path.find(&scope.row.tree, "") } else { path.find(&scope.value, "") };
                     let text = found.first().map(|found| as_text(&found.value)).filter(|text| !text.is_empty())?;
-                    filled.push_str(text.trim());
+                    push(&mut filled, &text);
                 }
             }
         }
         Some(filled)
+    }
+}
+
+/// What has a meaning of its own in an address is escaped; slashes stay.
+fn encoded(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
     }
 }
 
@@ -144,12 +155,7 @@ pub fn is_per_language(value: &Value) -> bool {
 }
 
 /// Runs all steps.
-pub fn run<'r>(
-    steps: &[Step],
-    mut found: Vec<Found<'r>>,
-    scope: &Scope<'_>,
-    reading: &mut Reading,
-) -> Vec<Found<'r>> {
+pub fn run<'r>(steps: &[Step], mut found: Vec<Found<'r>>, scope: &Scope<'_>, reading: &mut Reading) -> Vec<Found<'r>> {
     for step in steps {
         found = one(step, found, scope, reading);
     }
@@ -167,9 +173,9 @@ fn each<'r>(found: Vec<Found<'r>>, change: impl Fn(&str) -> Option<String>) -> V
         if is_per_language(&value)
             && let Value::Object(map) = value.as_ref()
         {
-            let changed = map.iter().filter_map(|(language, text)| {
-                Some((language.clone(), Value::from(change(text.as_str()?)?)))
-            });
+            let changed = map
+                .iter()
+                .filter_map(|(language, text)| Some((language.clone(), Value::from(change(text.as_str()?)?))));
             out.push(Found { value: Cow::Owned(Value::Object(changed.collect())), at });
             continue;
         }
@@ -258,7 +264,9 @@ fn one<'r>(step: &Step, found: Vec<Found<'r>>, scope: &Scope<'_>, reading: &mut 
         Step::BuyerId => each(found, |text| {
             let text: String = text.chars().filter(|c| !matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}')).collect();
             let joined: String = text.split_whitespace().collect();
-            let digits = joined.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_end_matches(|c: char| !c.is_ascii_digit());
+            let digits = joined
+                .trim_start_matches(|c: char| !c.is_ascii_digit())
+                .trim_end_matches(|c: char| !c.is_ascii_digit());
             // What is mostly digits is a register number with words around it; anything else stays as written.
             Some(if digits.len() * 2 > joined.len() && digits.len() >= 4 { digits.to_owned() } else { joined })
         }),
@@ -270,7 +278,9 @@ fn one<'r>(step: &Step, found: Vec<Found<'r>>, scope: &Scope<'_>, reading: &mut 
         Step::Absolute(base) => each(found, |text| base.join(text.trim()).ok().map(String::from)),
         Step::Bool => found
             .into_iter()
-            .filter_map(|found| reading.flag(&found.at, &as_text(&found.value)).map(|truth| owned(truth.to_string(), found.at)))
+            .filter_map(|found| {
+                reading.flag(&found.at, &as_text(&found.value)).map(|truth| owned(truth.to_string(), found.at))
+            })
             .collect(),
         Step::Test(test) => {
             let at = found.first().map(|found| found.at.clone()).unwrap_or_default();

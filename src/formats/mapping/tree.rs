@@ -157,7 +157,12 @@ pub fn xml(text: &str, namespaces: &Namespaces) -> Result<Value, ParseError> {
     root.ok_or_else(|| ParseError::NotXml { found: text.trim().chars().take(40).collect() })
 }
 
-fn element(start: &BytesStart<'_>, depth: usize, scopes: &mut Vec<(usize, String, String)>, known: &Namespaces) -> Open {
+fn element(
+    start: &BytesStart<'_>,
+    depth: usize,
+    scopes: &mut Vec<(usize, String, String)>,
+    known: &Namespaces,
+) -> Open {
     let mut map = Map::new();
     for attribute in start.attributes().flatten() {
         let key = attribute.key.as_ref().to_owned();
@@ -247,7 +252,8 @@ fn open_all(mut value: Value, rule: &Expand, fragments: &mut Vec<(String, Html)>
         value = match via {
             Via::Base64 => {
                 let packed: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-                let bytes = base64::engine::general_purpose::STANDARD.decode(packed).map_err(|error| error.to_string())?;
+                let bytes =
+                    base64::engine::general_purpose::STANDARD.decode(packed).map_err(|error| error.to_string())?;
                 Value::from(decode(&bytes, None).map_err(|error| error.to_string())?)
             }
             Via::JsonString => json(&text).map_err(|error| error.to_string())?,
