@@ -73,6 +73,28 @@ impl DefinitionFile {
         parse_toml(&self.name, &self.text)
     }
 
+    /// Reads the whole file into `T`, and goes on after each unknown key to find the next mistake.
+    ///
+    /// # Errors
+    /// Every unknown key, and the first mistake of another kind.
+    pub fn parse_all<T: DeserializeOwned>(&self) -> Result<T, Vec<DefinitionError>> {
+        let first = match self.parse() {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let mut errors = vec![first];
+        let Ok(table) = self.text.parse::<toml::Table>() else { return Err(errors) };
+        let mut rest = toml::Value::Table(table);
+        while errors.len() < MAX_MISTAKES && errors.last().is_some_and(|error| remove_unknown(&mut rest, error)) {
+            let Err(error) = serde_path_to_error::deserialize::<_, T>(rest.clone()) else { break };
+            let (path, message) = (error.path().to_string(), error.inner().message());
+            let mistake = self.error(&path, with_suggestion(message));
+            let line = unknown_key(message).and_then(|key| line_of(&self.text, &under(&path, key)));
+            errors.push(DefinitionError { line: line.or(mistake.line), ..mistake });
+        }
+        Err(errors)
+    }
+
     /// An error about one key of this file, with its line.
     pub fn error(&self, path: &str, message: impl Into<String>) -> DefinitionError {
         DefinitionError {
@@ -81,6 +103,47 @@ impl DefinitionFile {
             path: path.to_owned(),
             message: message.into(),
         }
+    }
+}
+
+/// Of one kind, in one file.
+const MAX_MISTAKES: usize = 50;
+
+/// The key in serde's message about one that it does not know.
+fn unknown_key(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
+}
+
+/// The path of a key; the path of its table may already end with it.
+fn under(path: &str, key: &str) -> String {
+    match path {
+        "" | "." => key.to_owned(),
+        path if path == key || path.ends_with(&format!(".{key}")) => path.to_owned(),
+        path => format!("{path}.{key}"),
+    }
+}
+
+/// Takes the key of this mistake out, so that the next one comes to light.
+fn remove_unknown(value: &mut toml::Value, error: &DefinitionError) -> bool {
+    let Some(key) = unknown_key(&error.message) else { return false };
+    let path = under(&error.path, key);
+    let Some((tables, key)) = path.rsplit_once('.') else {
+        return value.as_table_mut().is_some_and(|table| table.remove(&path).is_some());
+    };
+    let inner = tables.split(['.', '[']).map(|step| step.trim_end_matches(']')).try_fold(value, |value, step| {
+        if value.is_array() { value.as_array_mut()?.get_mut(step.parse::<usize>().ok()?) } else { value.get_mut(step) }
+    });
+    inner.and_then(toml::Value::as_table_mut).is_some_and(|table| table.remove(key).is_some())
+}
+
+/// `unknown field` with the nearest of those that serde expected.
+fn with_suggestion(message: &str) -> String {
+    let plain = message.trim().replace('\n', "; ");
+    let Some(key) = unknown_key(message) else { return plain };
+    let known = message.split('`').skip(3).step_by(2);
+    match known.map(|known| (strsim::damerau_levenshtein(key, known), known)).min() {
+        Some((distance, known)) if distance <= 1 + key.len() / 4 => format!("{plain}: did you mean `{known}`?"),
+        _ => plain,
     }
 }
 
@@ -183,7 +246,7 @@ pub fn parse_toml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Defi
         file: file.to_owned(),
         line: error.span().map(|span| line_at(text, span.start)),
         path,
-        message: error.message().trim().replace('\n', "; "),
+        message: with_suggestion(error.message()),
     };
     let deserializer = toml::Deserializer::parse(text).map_err(|error| located(&error, String::new()))?;
     serde_path_to_error::deserialize(deserializer).map_err(|error| {

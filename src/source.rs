@@ -433,7 +433,7 @@ impl Source {
     }
 
     fn parse_builtin(file: &DefinitionFile) -> Result<Self, Vec<DefinitionError>> {
-        let raw: RawSource<RawDocumentRule, RawRecord, Sniff> = file.parse().map_err(|error| vec![error])?;
+        let raw: RawSource<RawDocumentRule, RawRecord, Sniff> = file.parse_all()?;
         let hosts = raw.access.hosts.clone();
         let mut check = Checker { file, hosts: &hosts, errors: Vec::new() };
         let document = check.document(&raw.document);
@@ -445,7 +445,7 @@ impl Source {
     }
 
     fn parse_mapped(file: &DefinitionFile) -> Result<Self, Vec<DefinitionError>> {
-        let raw = file.parse::<RawSource<IgnoredAny, IgnoredAny, IgnoredAny>>();
+        let raw = file.parse_all::<RawSource<IgnoredAny, IgnoredAny, IgnoredAny>>();
         let known = toml::from_str::<MappedFacts>(&file.text).unwrap_or_default();
         let homepage = Url::parse(&known.homepage).ok();
         let zone = known.record.zone.and_then(|name| TimeZone::get(&name).ok());
@@ -455,8 +455,7 @@ impl Source {
         let mapping = mapping::compile(&file.name, &file.text, &facts);
         let raw = match raw {
             Ok(raw) => raw,
-            Err(error) => {
-                let mut errors = vec![error];
+            Err(mut errors) => {
                 errors.extend(mapping.err().unwrap_or_default());
                 return Err(errors);
             }

@@ -63,6 +63,11 @@ pub const CONTACTS: &[(&str, &[&str])] = &[
     ("funding-tenders", &["supportInfo", "topicConditions"]),
     ("feed", &["author", "managingEditor", "webMaster", "creator", "contributor", "email"]),
     ("codice", &["Contact", "ElectronicMail", "Telephone", "Telefax", "email", "author"]),
+    // No definition may name such a key; the compiler refuses it.
+    (
+        "mapped",
+        &["pointOfContact", "contactPerson", "contactPoints", "attentionTo", "email", "phone", "fax", "signers"],
+    ),
 ];
 
 /// The text with contact data masked.

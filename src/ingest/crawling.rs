@@ -46,7 +46,8 @@ pub fn crawl(
     progress: Progress<'_>,
 ) -> Result<Receipt, IngestError> {
     let sources: Vec<&Source> = if options.sources.is_empty() {
-        workspace.sources.iter().collect()
+        // Those that are only imported were not meant.
+        workspace.sources.iter().filter(|source| source.plan.is_some()).collect()
     } else {
         options.sources.iter().map(|id| workspace.source(id)).collect::<Result<_, _>>()?
     };

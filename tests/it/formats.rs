@@ -10,6 +10,7 @@ mod hostile;
 mod plan_table;
 mod ted_export;
 pub mod ocds;
+mod mapping;
 
 use std::fs;
 use std::io::Read;

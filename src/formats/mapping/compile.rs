@@ -164,7 +164,8 @@ impl Compiler<'_> {
                 variant.complain("a variant has a `name`");
                 continue;
             };
-            shapes.extend(self.shape(name, &variant, &settings, true));
+            let shape = self.shape(name, &variant, &settings, true).map(|shape| inherit(shape, shapes.first()));
+            shapes.extend(shape);
             variant.close(&["name", "map", "document", "record", "sniff", "non_notice"]);
         }
         shapes
@@ -207,8 +208,11 @@ impl Compiler<'_> {
             return Some(shape);
         }
         let Some(map_item) = table.get("map") else {
-            table.complain("needs a [map] table, or `non_notice` with a rule");
-            return None;
+            if name.is_empty() || name == "detail" {
+                table.complain("needs a [map] table, or `non_notice` with a rule");
+                return None;
+            }
+            return Some(shape);
         };
         let map = map_item.table()?;
         let mut known: Vec<&str> = targets::NOTICE.iter().map(|(name, _)| *name).collect();
@@ -422,6 +426,16 @@ impl Compiler<'_> {
             table.complain("says nothing: name required keys, header names, a root element or a contained text");
         }
         signs
+    }
+}
+
+/// A variant without a map has that of the first shape.
+fn inherit(shape: Shape, first: Option<&Shape>) -> Shape {
+    match first {
+        Some(first) if shape.fields.is_empty() && shape.non_notice.is_none() => {
+            Shape { fields: first.fields.clone(), extra: first.extra.clone(), whens: first.whens.clone(), ..shape }
+        }
+        _ => shape,
     }
 }
 

@@ -138,11 +138,6 @@ impl<'v, 't> Item<'v, 't> {
         }
     }
 
-    /// Whether it is a table.
-    pub fn is_table(&self) -> bool {
-        matches!(self.value, DeValue::Table(_))
-    }
-
     /// A table, if it is one.
     pub fn if_table(&self) -> Option<Table<'v, 't>> {
         match self.value {

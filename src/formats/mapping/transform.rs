@@ -111,19 +111,33 @@ impl Template {
     /// Fills it; `None` when a value is not there.
     pub fn fill(&self, own: &str, scope: &Scope<'_>) -> Option<String> {
         let mut filled = String::new();
+        let is_address = matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with("http"));
+        let push = |filled: &mut String, text: &str| {
+            if is_address { encoded(text.trim(), filled) } else { filled.push_str(text.trim()) }
+        };
         for part in &self.parts {
             match part {
                 Part::Text(text) => filled.push_str(text),
-                Part::Own => filled.push_str(own.trim()),
+                Part::Own => push(&mut filled, own),
                 Part::Path(path) => {
                     let found =
                         if path.from_row { path.find(&scope.row.tree, "") } else { path.find(&scope.value, "") };
                     let text = found.first().map(|found| as_text(&found.value)).filter(|text| !text.is_empty())?;
-                    filled.push_str(text.trim());
+                    push(&mut filled, &text);
                 }
             }
         }
         Some(filled)
+    }
+}
+
+/// What has a meaning of its own in an address is escaped; slashes stay.
+fn encoded(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
     }
 }
 
