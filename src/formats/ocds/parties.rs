@@ -245,7 +245,7 @@ fn identify(node: &Json<'_>, found: &mut Organisation) {
 /// `IT-CF-NAN`, `N/A`: an export wrote that there is none.
 fn is_placeholder(id: &str) -> bool {
     let last = id.rsplit('-').next().unwrap_or(id).trim();
-    matches!(last.to_ascii_uppercase().as_str(), "" | "NAN" | "NULL" | "NONE" | "N/A" | "UNDEFINED" | "0")
+    matches!(last.to_ascii_uppercase().as_str(), "" | "NAN" | "NULL" | "NONE" | "N/A" | "UNDEFINED") || id == "0"
 }
 
 /// `1`, `org-2`, `ORG-0001`, `party3`: numbers within one release.

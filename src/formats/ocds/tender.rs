@@ -227,7 +227,7 @@ pub(super) fn nuts(region: &str, path: &str, reading: &mut Reading) -> Option<St
     let shaped = (3..=5).contains(&code.len())
         && code.is_ascii()
         && code.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
-        && code.bytes().any(|byte| byte.is_ascii_digit());
+        && (code.bytes().any(|byte| byte.is_ascii_digit()) || code.ends_with("ZZZ"));
     (codes::is_nuts(&code) || shaped).then(|| reading.nuts(path, &code)).flatten()
 }
 
