@@ -266,6 +266,7 @@ fn document(member: Vec<String>, body: Bytes) -> RawDocument {
         headers: Vec::new(),
         member,
         container: None,
+        read_as: None,
     };
     RawDocument::new(origin, body)
 }

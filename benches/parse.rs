@@ -125,6 +125,7 @@ fn documents(archive: &Path) -> Vec<RawDocument> {
             headers: Vec::new(),
             member: Vec::new(),
             container: None,
+            read_as: None,
         };
         documents.push(RawDocument::new(origin, Bytes::from(body)));
     }

@@ -550,6 +550,7 @@ mod tests {
             headers: Vec::new(),
             member: vec!["a.xml".into()],
             container: None,
+            read_as: None,
         };
         RawDocument::new(origin, Bytes::copy_from_slice(body))
     }

@@ -29,6 +29,9 @@ pub struct Origin {
     /// SHA-256 of the package that held the member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<RawId>,
+    /// The format or definition that the operator named; a replay reads it with the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_as: Option<String>,
 }
 
 impl Origin {

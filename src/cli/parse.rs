@@ -80,6 +80,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
                         headers: Vec::new(),
                         member: path,
                         container: None,
+                        read_as: None,
                     };
                     one(
                         &RawDocument::new(origin, body),

@@ -235,6 +235,7 @@ mod tests {
             headers: Vec::new(),
             member: Vec::new(),
             container: None,
+            read_as: None,
         };
         parse(&RawDocument::new(origin, bytes::Bytes::from(text.as_bytes().to_vec())))
     }

@@ -300,6 +300,7 @@ impl SourceRun<'_, '_, '_, '_> {
             headers: package.headers.clone(),
             member: Vec::new(),
             container: Some(package.body.id()),
+            read_as: None,
         };
         let mut inside = Inside { whole: true, ..Inside::default() };
         let mut failure = None;
@@ -387,6 +388,7 @@ impl SourceRun<'_, '_, '_, '_> {
             headers: notice.headers.clone(),
             member: Vec::new(),
             container: None,
+            read_as: None,
         };
         let body = notice.body.into_bytes(limit).map_err(|error| IngestError::Io {
             action: format!("read the answer for {number}"),

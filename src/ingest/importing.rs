@@ -85,6 +85,7 @@ pub fn import(
                 headers: Vec::new(),
                 member: path,
                 container: None,
+                read_as: options.format.as_ref().map(|reader| reader.name().to_owned()),
             };
             // A batch belongs to one receipt, so a change of source ends it.
             let done = if at == current { Ok(()) } else { intake.flush(&mut receipts[current]) };

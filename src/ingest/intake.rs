@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{IngestError, Session, Workspace};
 use crate::analysis::Stems;
 use crate::archive::{self, Archive, Prepared};
-use crate::formats::Reader;
+use crate::formats::{ParseError, Reader};
 use crate::ids::{RawId, SourceId};
 use crate::raw::{Origin, RawDocument};
 use crate::records::{DocumentOutcome, RecordCounts, SourceReceipt};
@@ -198,8 +198,10 @@ struct Reading {
 impl Reading {
     /// Parses and classifies. A document that cannot be read, or on which the parser itself fails, is quarantined.
     fn of(document: &RawDocument, reader: Option<&Reader>, workspace: &Workspace) -> Self {
-        let fixed = reader.is_none().then(|| reader_of(workspace, &document.origin.source)).flatten();
-        let parse = || workspace.readers.parse(document, reader.or(fixed.as_ref()));
+        let parse = || {
+            let fixed = if reader.is_none() { fixed_reader(workspace, document)? } else { None };
+            workspace.readers.parse(document, reader.or(fixed.as_ref()))
+        };
         match catch_unwind(AssertUnwindSafe(parse)) {
             Ok(Ok((reader, parsed))) => {
                 let source = workspace.sources.iter().find(|known| known.id == document.origin.source);
@@ -288,7 +290,13 @@ pub(super) fn catch_up(
     Ok(count)
 }
 
-/// What a source's definition says its documents are read with, if it does.
-fn reader_of(workspace: &Workspace, source: &SourceId) -> Option<Reader> {
-    workspace.sources.iter().find(|known| known.id == *source)?.document.reader.clone()
+/// What a document is read with whatever it looks like: what the operator named when it came in, else what its source's
+/// definition says; `None` when neither says anything.
+fn fixed_reader(workspace: &Workspace, document: &RawDocument) -> Result<Option<Reader>, ParseError> {
+    if let Some(name) = &document.origin.read_as {
+        let known = workspace.readers.find(name);
+        return known.map(Some).ok_or_else(|| ParseError::NoSuchFormat { name: name.clone() });
+    }
+    let source = workspace.sources.iter().find(|known| known.id == document.origin.source);
+    Ok(source.and_then(|source| source.document.reader.clone()))
 }

@@ -46,13 +46,9 @@ pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
         headers: Vec::new(),
         member: Vec::new(),
         container: None,
+        read_as: None,
     };
     RawDocument::new(origin, body.into())
-}
-
-/// Reads a document the way `parse` and `import` do.
-pub fn read(document: &RawDocument) -> Result<Parsed, ParseError> {
-    formats::parse(document, None)
 }
 
 pub fn parse(body: impl Into<Bytes>) -> Result<Parsed, ParseError> {

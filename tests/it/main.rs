@@ -3,6 +3,7 @@
 mod architecture;
 mod categories;
 mod cli;
+mod corpus;
 mod crash;
 mod definitions;
 mod docs;

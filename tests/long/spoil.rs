@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use tenderwatch::formats;
+use tenderwatch::raw::RawDocument;
 
 #[path = "../it/corpus/documents.rs"]
 mod documents;
@@ -21,7 +21,8 @@ pub fn prove(times: u64, seed: u64) {
     std::panic::set_hook(Box::new(|_| {}));
     let times = usize::try_from(times).expect("a number");
     let wanted = Mutations { cuts: times, flips: times, lies: true, seed };
-    let read = |document: &_| formats::parse(document, None);
+    let readers = documents::readers();
+    let read = |document: &RawDocument| readers.parse(document, None).map(|(_, parsed)| parsed);
     let mut all = Tally::default();
     for folder in FOLDERS {
         let mut tally = Tally::default();

@@ -12,6 +12,7 @@ fn read(body: String) -> Result<Parsed, ParseError> {
         headers: Vec::new(),
         member: Vec::new(),
         container: None,
+        read_as: None,
     };
     parse(&RawDocument::new(origin, body.into()))
 }

@@ -18,6 +18,7 @@ pub fn document(data: &[u8]) -> RawDocument {
         headers: Vec::new(),
         member: Vec::new(),
         container: None,
+        read_as: None,
     };
     RawDocument::new(origin, data.to_vec().into())
 }

@@ -5,9 +5,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use tenderwatch::definitions::Definitions;
+use tenderwatch::formats::Readers;
 use tenderwatch::ids::{RunId, SourceId};
 use tenderwatch::ingest::{DocumentEntry, read_documents};
 use tenderwatch::raw::{Origin, RawDocument};
+use tenderwatch::source;
 
 /// The folders with records.
 pub const FOLDERS: &[&str] = &["ted", "ocds", "national", "projects", "plans"];
@@ -29,6 +32,13 @@ pub struct Contents {
     pub failed: Vec<String>,
 }
 
+/// The built-in formats, the shipped definitions, and those of the shapes that only the corpus has.
+pub fn readers() -> Readers {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions");
+    let sources = source::load(&Definitions::new(Some(own))).unwrap_or_else(|errors| panic!("{errors:?}"));
+    source::readers(&sources)
+}
+
 /// A document as an import files it.
 pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
     let origin = Origin {
@@ -40,6 +50,7 @@ pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
         headers: Vec::new(),
         member: Vec::new(),
         container: None,
+        read_as: None,
     };
     RawDocument::new(origin, body.into())
 }

@@ -45,9 +45,9 @@ pub struct Mutations {
     pub seed: u64,
 }
 
-type Reader = dyn Fn(&RawDocument) -> Result<Parsed, ParseError> + Sync;
+type Reader<'a> = dyn Fn(&RawDocument) -> Result<Parsed, ParseError> + Sync + 'a;
 
-pub fn torture(found: &Found, wanted: Mutations, read: &Reader) -> Tally {
+pub fn torture(found: &Found, wanted: Mutations, read: &Reader<'_>) -> Tally {
     let mut tally = Tally::default();
     let body = &found.document.body;
     let mut random = fastrand::Rng::with_seed(wanted.seed ^ u64::from(body.len() as u32));
