@@ -316,6 +316,12 @@ pub enum Reader {
     Mapped(Arc<Mapping>),
 }
 
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Reader {
     /// The `format` of its notices.
     pub fn name(&self) -> &str {

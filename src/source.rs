@@ -24,7 +24,7 @@ use crate::formats::{self, Reader, Readers};
 use crate::ids::SourceId;
 
 /// A valid source definition.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// The file's stem.
     pub id: SourceId,
@@ -153,7 +153,7 @@ pub struct Discover {
 }
 
 /// How documents come.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Document {
     /// Whether answers are packages.
     pub unpack: bool,

@@ -233,6 +233,14 @@ impl<'d> Look<'d> {
 impl Shape {
     fn fits(&self, look: &Look<'_>) -> bool {
         let Some(signs) = &self.signs else { return false };
+        let may_be = match self.document.kind {
+            Kind::Json => matches!(look.first(), Some(b'{' | b'[')),
+            Kind::Xml | Kind::Html => look.first() == Some(b'<'),
+            Kind::Csv | Kind::Sheet => !matches!(look.first(), None | Some(b'{' | b'[' | b'<')),
+        };
+        if !may_be {
+            return false;
+        }
         if !signs.contains.iter().all(|text| look.contains(text)) {
             return false;
         }
@@ -249,11 +257,7 @@ impl Shape {
         if !signs.headers.is_empty() && !self.has_headers(look, &signs.headers) {
             return false;
         }
-        if signs.require.is_empty() && signs.any.is_empty() {
-            return matches!(self.document.kind, Kind::Json) == matches!(look.first(), Some(b'{' | b'['))
-                || !signs.contains.is_empty() && self.document.kind != Kind::Json;
-        }
-        self.has_paths(look, signs)
+        signs.require.is_empty() && signs.any.is_empty() || self.has_paths(look, signs)
     }
 
     fn has_headers(&self, look: &Look<'_>, headers: &[String]) -> bool {
@@ -267,7 +271,7 @@ impl Shape {
 
     /// The last keys must stand in the bytes before anything is parsed for it.
     fn has_paths(&self, look: &Look<'_>, signs: &Signs) -> bool {
-        if self.document.kind != Kind::Json || !matches!(look.first(), Some(b'{' | b'[')) {
+        if self.document.kind != Kind::Json {
             return false;
         }
         let in_bytes = |path: &Path| path.last_key().is_none_or(|key| look.contains(key));

@@ -455,3 +455,85 @@ impl Part {
         Self { each, when: None, from: None, fields: BTreeMap::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[document]
+format = "json"
+rows = "items[*]"
+[record]
+zone = "Europe/Paris"
+[map]
+id = "id"
+title = "t"
+type = { const = "competition" }
+deadline = { path = "d", date = "%d.%m.%Y" }
+extra.a = "a"
+"#;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let languages = ["fr".to_owned()];
+        let facts = Facts { source: "xx-test", languages: &languages, homepage: None, zone: TimeZone::UTC };
+        let found = compile("x.toml", text, &facts).err().unwrap_or_default();
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_mistake_is_explained_with_line_and_suggestion() {
+        assert_eq!(mistakes(GOOD), Vec::<String>::new());
+        for (find, replace, expected) in [
+            ("title = \"t\"", "tittle = \"t\"", "x.toml:9: map.tittle: unknown key `tittle`: did you mean `title`?"),
+            ("format = \"json\"", "format = \"jsn\"", "x.toml:3: document.format: expected one of json"),
+            ("id = \"id\"", "id = { path = \"id\", tirm = true }", "unknown key `tirm`: did you mean `trim`?"),
+            ("id = \"id\"", "id = { css = \"td[\" }", "is no CSS selector"),
+            ("id = \"id\"", "id = { path = \"id\", regex = '(' }", "is no regular expression"),
+            (
+                "id = \"id\"",
+                "id = \"a[x]\"",
+                "x.toml:8: map.id: \"a[x]\" is no path: expected [*], [0] or [?key=value], found [x] at character 3",
+            ),
+            ("id = \"id\"", "id = { path = \"id\", css = \"td\" }", "says more than once where the value stands"),
+            ("id = \"id\"", "id = { trim = true }", "says not where the value stands"),
+            ("id = \"id\"\n", "", "`id` is missing"),
+            ("Europe/Paris", "Europe/Pariss", "did you mean `Europe/Paris`?"),
+            ("\"competition\"", "\"competiton\"", "\"competiton\" is no value of `type`: did you mean `competition`?"),
+            ("%d.%m.%Y", "%d.%Q.%Y", "is no date format"),
+            ("extra.a = \"a\"", "extra.a = \"contact.email\"", "is contact data"),
+            ("extra.a = \"a\"", "extra.a = { path = \"a\", lookup = \"x\" }", "there is no table [lookup.x]"),
+            (
+                "title = \"t\"",
+                "title = \"t\"\nvalue = { path = \"v\", money = { currency = \"EURO\" } }",
+                "no ISO 4217 code",
+            ),
+            ("title = \"t\"", "title = \"t\"\nbuyers = [{ nam = \"x\" }]", "unknown key `nam`: did you mean `name`?"),
+            ("title = \"t\"", "title = \"t\"\nurl = { path = \"u\", when = { path = \"x\" } }", "tests nothing"),
+            (
+                "[map]",
+                "skip = [{ when = { path = \"x\", equals = 1 }, rule = \"lokup\" }]\n[map]",
+                "did you mean `lookup`?",
+            ),
+        ] {
+            assert!(GOOD.contains(find), "{find}");
+            let found = mistakes(&GOOD.replacen(find, replace, 1)).join("\n");
+            assert!(found.contains(expected), "{replace}: {found}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once_in_the_order_of_lines() {
+        let text = GOOD.replace("title", "tittle").replace("%d.", "%Q.").replace("\"id\"", "\"a..\"");
+        let found = mistakes(&text);
+        assert!(found.len() >= 4, "{found:?}");
+        let lines: Vec<usize> = found.iter().filter_map(|text| text.split(':').nth(1)?.parse().ok()).collect();
+        assert!(lines.is_sorted(), "{found:?}");
+    }
+
+    #[test]
+    fn the_fingerprint_follows_the_content_alone() {
+        assert_eq!(fingerprint(GOOD), fingerprint(&format!("# a word\n{GOOD}")));
+        assert_ne!(fingerprint(GOOD), fingerprint(&GOOD.replace("\"t\"", "\"u\"")));
+    }
+}

@@ -98,9 +98,10 @@ pub enum Test {
 }
 
 impl<'d> Row<'d> {
-    /// The scope of the whole row.
+    /// The scope of the whole row. Places are told from the row on: where a row stands in its document changes from
+    /// one answer to the next, and must not make another notice of it.
     pub fn scope(&self) -> Scope<'_> {
-        Scope { row: self, value: Cow::Borrowed(&self.tree), at: self.at.clone(), element: self.element }
+        Scope { row: self, value: Cow::Borrowed(&self.tree), at: String::new(), element: self.element }
     }
 }
 
@@ -134,7 +135,7 @@ impl Select {
     /// What this finds, in order.
     pub fn find<'r>(&self, scope: &'r Scope<'_>) -> Vec<Found<'r>> {
         match self {
-            Self::Path(path) if path.from_row => path.find(&scope.row.tree, &scope.row.at),
+            Self::Path(path) if path.from_row => path.find(&scope.row.tree, ""),
             Self::Path(path) => path.find(&scope.value, &scope.at),
             Self::Css { selector, attr, within } => {
                 let element = match within {
@@ -163,7 +164,7 @@ impl Select {
             }
             Self::Label { pattern, within } => {
                 let base = match within {
-                    Some(path) if path.from_row => path.find(&scope.row.tree, &scope.row.at),
+                    Some(path) if path.from_row => path.find(&scope.row.tree, ""),
                     Some(path) => path.find(&scope.value, &scope.at),
                     None => vec![Found { value: Cow::Borrowed(scope.value.as_ref()), at: scope.at.clone() }],
                 };
@@ -248,6 +249,20 @@ impl Field {
             flatten(&found.value, &found.at, &mut plain);
         }
         plain
+    }
+}
+
+/// Plain values as they are, for what has no home in the notice; objects are none.
+pub fn plain(value: &Value, out: &mut Vec<Value>) {
+    match value {
+        Value::Array(items) => items.iter().take(5000).for_each(|item| plain(item, out)),
+        Value::Bool(_) | Value::Number(_) => out.push(value.clone()),
+        other => {
+            let text = as_text(other);
+            if !text.trim().is_empty() {
+                out.push(Value::from(text.trim()));
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::field::{Field, Scope, join};
+use super::field::{Field, Scope, join, plain};
 use super::fields::vat as vat_named;
 use super::path::{Found, as_text};
 use super::transform::is_per_language;
@@ -61,7 +61,7 @@ pub fn record(
     }
     let whens: Vec<&When> = shape.whens.iter().filter(|when| when.condition.holds(&scope)).collect();
     if let Some((format, path)) = whens.iter().find_map(|when| when.mapper.as_ref()) {
-        by_mapper(about, format, path.find(&row.tree, &row.at).first(), &row.at, parsed);
+        by_mapper(about, format, path.find(&row.tree, "").first(), &row.at, parsed);
         return None;
     }
     let mut reading = Reading::new(shape.zone.clone());
@@ -70,17 +70,18 @@ pub fn record(
     reading.language.clone_from(&shape.language);
     let mut reader = Reader { about, whens: &whens, reading, places: Vec::new() };
     for (path, reason) in unopened {
-        reader.reading.issue(IssueCode::UnopenedValue, &join(&row.at, path), reason);
+        reader.reading.issue(IssueCode::UnopenedValue, path, reason);
     }
     match reader.notice(&scope) {
         Ok(mut notice) => {
-            let places = std::mem::take(&mut reader.places);
+            let places = std::mem::take(&mut reader.places).into_iter();
+            let places = places.map(|(field, at)| (field, join(&row.at, &at))).collect();
             reader.reading.finish(&mut notice);
             parsed.notice(notice);
             Some(places)
         }
         Err((at, reason)) => {
-            parsed.unreadable(at, &privacy::mask(&reason));
+            parsed.unreadable(join(&row.at, &at), &privacy::mask(&reason));
             None
         }
     }
@@ -165,11 +166,14 @@ impl<'a> Reader<'a> {
         self.parts(scope, &mut notice);
         let extras: Vec<&(String, Field)> = self.extras();
         for (name, field) in extras {
-            let mut values = field.plain_values(scope, &mut self.reading);
+            let mut values = Vec::new();
+            for found in field.values(scope, &mut self.reading) {
+                plain(&found.value, &mut values);
+            }
             match values.len() {
                 0 => {}
-                1 => self.reading.keep(name, values.swap_remove(0).0),
-                _ => values.iter().for_each(|(value, _)| self.reading.keep_in_list(name, value)),
+                1 => self.reading.keep(name, values.swap_remove(0)),
+                _ => self.reading.keep(name, values),
             }
         }
         Ok(notice)
@@ -340,6 +344,8 @@ impl<'a> Reader<'a> {
     fn money(&mut self, target: &str, field: &MoneyField, scope: &Scope<'_>) -> Option<Amount> {
         let found = field.field.values(scope, &mut self.reading).into_iter().next()?;
         let number = as_text(&found.value);
+        // 220000.00 in JSON is a binary number by now, and its last nought means nothing.
+        let number = if found.value.is_number() { number.trim_end_matches(".0").to_owned() } else { number };
         if number.trim().is_empty() {
             return None;
         }
@@ -388,7 +394,7 @@ impl<'a> Reader<'a> {
             }
             Each::Rows(path) => {
                 let found = if path.from_row {
-                    path.find(&scope.row.tree, &scope.row.at)
+                    path.find(&scope.row.tree, "")
                 } else {
                     path.find(scope.value.as_ref(), &scope.at)
                 };
@@ -421,7 +427,7 @@ impl<'a> Reader<'a> {
             }
             Each::SplitAt(pattern, within) => {
                 let base = match within {
-                    Some(path) if path.from_row => path.find(&scope.row.tree, &scope.row.at).into_iter().next(),
+                    Some(path) if path.from_row => path.find(&scope.row.tree, "").into_iter().next(),
                     Some(path) => path.find(scope.value.as_ref(), &scope.at).into_iter().next(),
                     None => Some(Found { value: Cow::Borrowed(scope.value.as_ref()), at: scope.at.clone() }),
                 };
