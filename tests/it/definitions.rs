@@ -17,7 +17,7 @@ fn root() -> &'static Path {
 }
 
 #[track_caller]
-fn is_as_generated(file: &str, text: &str) {
+pub fn is_as_generated(file: &str, text: &str) {
     let path = root().join(file);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("created");

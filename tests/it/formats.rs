@@ -3,9 +3,11 @@
 mod boamp;
 mod codice;
 mod projects;
+mod contacts;
 mod coverage;
 mod decp;
 mod dialects;
+mod fields;
 mod hostile;
 mod plan_table;
 mod ted_export;
