@@ -280,7 +280,8 @@ fn hostile(name: &str) -> Option<&'static str> {
 /// Files that accompany data but are none, by their name; see [`Entry::Ignored`].
 pub fn is_no_data(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-    let stem = file.split('.').next().unwrap_or(&file);
+    let file = file.strip_suffix(".gz").unwrap_or(&file);
+    let stem = file.split('.').next().unwrap_or(file);
     let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
     matches!(stem, "readme" | "license" | "licence" | "copying" | "changelog" | "index" | "manifest" | "checksums")
         && matches!(extension, "" | "md" | "txt" | "html" | "htm" | "tsv")

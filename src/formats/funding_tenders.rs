@@ -27,6 +27,9 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Names that only the portal uses together.
+/// A line of a list of changes holds three short values.
+const CHANGE_LINE: usize = 500;
+
 fn sniff(bytes: &[u8]) -> bool {
     let bytes = without_mark(bytes).trim_ascii_start();
     let head = &bytes[..bytes.len().min(HEAD)];
@@ -35,7 +38,10 @@ fn sniff(bytes: &[u8]) -> bool {
         && ((has("\"metadata\"") && has("\"reference\"") && (has("TOPICS") || has("\"callIdentifier\"")))
             || (has("\"totalResults\"") && has("\"results\"") && has("\"apiVersion\""))
             || (has("\"topicId\"") && has("\"callIdentifier\"") && has("\"callStatus\""))
-            || (has("\"topicId\"") && has("TOPICS") && has("\"name\"") && !has("\"callStatus\"")))
+            || (has("\"topicId\"")
+                && has("\"name\"")
+                && (has("TOPICS") || (has("\"type\"") && bytes.len() < CHANGE_LINE))
+                && !has("\"callStatus\"")))
 }
 
 fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {

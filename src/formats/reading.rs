@@ -301,7 +301,10 @@ impl Reading {
         }
         let written = if text.starts_with("www.") { format!("https://{text}") } else { text.to_owned() };
         match url::Url::parse(&written) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(written),
+            // `http://name@host` is a mail address that somebody took for a link.
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() => {
+                Some(written)
+            }
             _ => {
                 self.keep(path, text);
                 None
@@ -556,6 +559,14 @@ mod tests {
         assert_eq!(reading.issues[0].code, IssueCode::GuessedLanguage);
         reading.text(&mut text, "t", Some("en-GB"), "Ballistic vests");
         assert_eq!(text.get("en"), Some("Ballistic vests"));
+    }
+
+    #[test]
+    fn a_mail_address_behind_http_is_no_link() {
+        let mut reading = Reading::new(TimeZone::UTC);
+        assert_eq!(reading.url("u", "www.example.org/a").as_deref(), Some("https://www.example.org/a"));
+        assert_eq!(reading.url("w", "http://orders@example.org"), None);
+        assert_eq!(reading.extra["w"], "http://[e-mail]");
     }
 
     #[test]

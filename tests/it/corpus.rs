@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use tenderwatch::formats::Parsed;
 use tenderwatch::raw::RawDocument;
 use tenderwatch::records::RecordCounts;
+use tenderwatch::unpack::is_no_data;
 
 use self::documents::{Contents, FOLDERS, documents, files, readers};
 use self::mutate::{Mutations, Tally, torture};
@@ -85,6 +86,9 @@ fn count(corpus: &Path, verbose: bool) -> BTreeMap<String, Row> {
     for part in FOLDERS {
         for file in files(&corpus.join(part)) {
             let below = file.strip_prefix(corpus).expect("below").display().to_string();
+            if is_no_data(&below) || below.ends_with(".columns.txt") {
+                continue;
+            }
             let Contents { documents: found, ignored, failed } = documents(corpus, &file);
             assert!(failed.is_empty(), "{failed:?}");
             if ignored > 0 && found.is_empty() {
