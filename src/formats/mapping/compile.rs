@@ -500,7 +500,7 @@ extra.a = "a"
             ("id = \"id\"\n", "", "`id` is missing"),
             ("Europe/Paris", "Europe/Pariss", "did you mean `Europe/Paris`?"),
             ("\"competition\"", "\"competiton\"", "\"competiton\" is no value of `type`: did you mean `competition`?"),
-            ("%d.%m.%Y", "%d.%Q.%Y", "is no date format"),
+            ("%d.%m.%Y", "%d.%!.%Y", "is no date format"),
             ("extra.a = \"a\"", "extra.a = \"contact.email\"", "is contact data"),
             ("extra.a = \"a\"", "extra.a = { path = \"a\", lookup = \"x\" }", "there is no table [lookup.x]"),
             (
@@ -524,7 +524,7 @@ extra.a = "a"
 
     #[test]
     fn all_mistakes_come_at_once_in_the_order_of_lines() {
-        let text = GOOD.replace("title", "tittle").replace("%d.", "%Q.").replace("\"id\"", "\"a..\"");
+        let text = GOOD.replace("title", "tittle").replace("%d.", "%!.").replace("\"id\"", "\"a..\"");
         let found = mistakes(&text);
         assert!(found.len() >= 4, "{found:?}");
         let lines: Vec<usize> = found.iter().filter_map(|text| text.split(':').nth(1)?.parse().ok()).collect();
