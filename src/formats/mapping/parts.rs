@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
                             scopes.extend(items.iter().enumerate().map(|(n, item)| {
                                 let at = format!("{at}[{n}]");
                                 Scope { row: scope.row, value: Cow::Borrowed(item), at, element: None }
-                            }))
+                            }));
                         }
                         value => scopes.push(Scope { row: scope.row, value, at, element: None }),
                     }

@@ -137,7 +137,7 @@ fn what_no_definition_knows_is_named_and_a_forced_one_refuses() {
     let error = read("x", b"{\"nobody\": 1}".to_vec()).expect_err("unknown");
     assert!(matches!(error.code(), "not-xml" | "unsupported-format"), "{error}");
     let reader = readers().find("pl-bzp").expect("by its source");
-    let error = readers().parse(&document("x", &b"{\"nobody\": 1}"[..]), Some(&reader)).err().expect("refused");
+    let error = readers().parse(&document("x", &b"{\"nobody\": 1}"[..]), Some(&reader)).expect_err("refused");
     assert_eq!(error.code(), "not-this-format");
 }
 
