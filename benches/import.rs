@@ -229,7 +229,7 @@ fn stored(document: &RawDocument, notice: PreparedNotice) -> StoredDocument {
         at: Position::START,
         name: document.origin.name().to_owned(),
         fetched_at: document.origin.fetched_at,
-        format: Some(eforms::FORMAT.name),
+        format: Some(eforms::FORMAT.name.to_owned()),
         outcome: DocumentOutcome::Parsed,
         records: RecordCounts::default(),
         issues: Vec::new(),

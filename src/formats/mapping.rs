@@ -13,6 +13,7 @@ mod compile;
 mod field;
 mod fields;
 mod labels;
+mod parts;
 mod path;
 mod project;
 mod rows;

@@ -262,12 +262,11 @@ impl Compiler<'_> {
 
     fn when(&self, table: &Table<'_, '_>) -> Option<super::When> {
         let reader = Fields { compiler: self };
-        let condition = match table.get("if") {
-            Some(item) => reader.condition(&item),
-            None => {
-                table.complain("needs `if = { path = …, equals = … }`");
-                None
-            }
+        let condition = if let Some(item) = table.get("if") {
+            reader.condition(&item)
+        } else {
+            table.complain("needs `if = { path = …, equals = … }`");
+            None
         };
         let mapper = table.get("mapper").and_then(|item| item.table()).and_then(|mapper| {
             let name = mapper.get("name").and_then(|item| {
@@ -305,19 +304,17 @@ impl Compiler<'_> {
         }
         for item in table.get("skip").map(|item| item.list()).unwrap_or_default() {
             let Some(skip) = item.table() else { continue };
-            let condition = match skip.get("when") {
-                Some(when) => reader.condition(&when),
-                None => {
-                    skip.complain("needs `when`");
-                    None
-                }
+            let condition = if let Some(when) = skip.get("when") {
+                reader.condition(&when)
+            } else {
+                skip.complain("needs `when`");
+                None
             };
-            let rule = match skip.get("rule") {
-                Some(rule) => rule.one_of(&rules()),
-                None => {
-                    skip.complain("needs `rule`: why such a row is no notice");
-                    None
-                }
+            let rule = if let Some(rule) = skip.get("rule") {
+                rule.one_of(&rules())
+            } else {
+                skip.complain("needs `rule`: why such a row is no notice");
+                None
             };
             skip.close(&["when", "rule"]);
             settings.skip.extend(condition.zip(rule));
@@ -328,12 +325,11 @@ impl Compiler<'_> {
 
     fn document(&self, table: &Table<'_, '_>) -> Option<Document> {
         let reader = Fields { compiler: self };
-        let kind = match table.get("format") {
-            Some(item) => item.one_of(KINDS),
-            None => {
-                table.complain("needs `format`");
-                None
-            }
+        let kind = if let Some(item) = table.get("format") {
+            item.one_of(KINDS)
+        } else {
+            table.complain("needs `format`");
+            None
         };
         let encoding = table.get("encoding").and_then(|item| item.one_of(ENCODINGS)).flatten();
         let rows = match table.get("rows") {
@@ -351,13 +347,14 @@ impl Compiler<'_> {
         let delimited = Delimited {
             delimiter: match table.get("delimiter") {
                 None => None,
-                Some(item) => match item.text().map(str::as_bytes) {
-                    Some([single]) => Some(*single),
-                    _ => {
+                Some(item) => {
+                    if let Some([single]) = item.text().map(str::as_bytes) {
+                        Some(*single)
+                    } else {
                         item.complain("expected a single character, such as \";\"");
                         None
                     }
-                },
+                }
             },
             header: table.get("header").and_then(|item| item.number()).unwrap_or(defaults.header),
             sheet: table.get("sheet").and_then(|item| item.text().map(str::to_owned)),
@@ -500,7 +497,7 @@ extra.a = "a"
             ("id = \"id\"\n", "", "`id` is missing"),
             ("Europe/Paris", "Europe/Pariss", "did you mean `Europe/Paris`?"),
             ("\"competition\"", "\"competiton\"", "\"competiton\" is no value of `type`: did you mean `competition`?"),
-            ("%d.%m.%Y", "%d.%Q.%Y", "is no date format"),
+            ("%d.%m.%Y", "%d.%!.%Y", "is no date format"),
             ("extra.a = \"a\"", "extra.a = \"contact.email\"", "is contact data"),
             ("extra.a = \"a\"", "extra.a = { path = \"a\", lookup = \"x\" }", "there is no table [lookup.x]"),
             (
@@ -524,7 +521,7 @@ extra.a = "a"
 
     #[test]
     fn all_mistakes_come_at_once_in_the_order_of_lines() {
-        let text = GOOD.replace("title", "tittle").replace("%d.", "%Q.").replace("\"id\"", "\"a..\"");
+        let text = GOOD.replace("title", "tittle").replace("%d.", "%!.").replace("\"id\"", "\"a..\"");
         let found = mistakes(&text);
         assert!(found.len() >= 4, "{found:?}");
         let lines: Vec<usize> = found.iter().filter_map(|text| text.split(':').nth(1)?.parse().ok()).collect();

@@ -97,7 +97,7 @@ pub enum Test {
     OnlyKey(String),
 }
 
-impl<'d> Row<'d> {
+impl Row<'_> {
     /// The scope of the whole row. Places are told from the row on: where a row stands in its document changes from
     /// one answer to the next, and must not make another notice of it.
     pub fn scope(&self) -> Scope<'_> {
@@ -158,7 +158,7 @@ impl Select {
                             Some(attr) => element.value().attr(attr)?.to_owned(),
                             None => text_of(element),
                         };
-                        Some(Found { value: Cow::Owned(Value::from(text)), at: join(&at, &css_name(element, attr)) })
+                        Some(Found { value: Cow::Owned(Value::from(text)), at: join(&at, &css_name(element, attr.as_deref())) })
                     })
                     .collect()
             }
@@ -174,13 +174,13 @@ impl Select {
     }
 }
 
-fn css_name(element: ElementRef<'_>, attr: &Option<String>) -> String {
+fn css_name(element: ElementRef<'_>, attr: Option<&str>) -> String {
     let title = element.value().attr("data-title").or_else(|| element.value().attr("class"));
     let name = match title {
         Some(title) => format!("{}[{title}]", element.value().name()),
         None => element.value().name().to_owned(),
     };
-    attr.as_ref().map_or(name.clone(), |attr| format!("{name}@{attr}"))
+    attr.map_or(name.clone(), |attr| format!("{name}@{attr}"))
 }
 
 fn labelled<'r>(base: &Found<'_>, pattern: &Pattern) -> Vec<Found<'r>> {

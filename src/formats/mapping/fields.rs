@@ -169,12 +169,11 @@ impl Fields<'_> {
         part.when = table.get("when").and_then(|item| self.condition(&item));
         if let Some(from) = table.get("from") {
             let select = self.select(&from);
-            let pattern = match table.get("regex") {
-                Some(item) => pattern(&item),
-                None => {
-                    from.complain("`from` needs a `regex` with named groups such as (?P<name>…)");
-                    None
-                }
+            let pattern = if let Some(item) = table.get("regex") {
+                pattern(&item)
+            } else {
+                from.complain("`from` needs a `regex` with named groups such as (?P<name>…)");
+                None
             };
             if let Some(regex) = &pattern {
                 for group in regex.capture_names().flatten() {
@@ -322,12 +321,11 @@ impl Fields<'_> {
             };
             return Some(Select::Label { pattern: Pattern::new(item.text()?), within });
         }
-        match table.get("path") {
-            Some(item) => self.path(&item),
-            None => {
-                table.complain("needs path, css or label");
-                None
-            }
+        if let Some(item) = table.get("path") {
+            self.path(&item)
+        } else {
+            table.complain("needs path, css or label");
+            None
         }
     }
 

@@ -164,10 +164,11 @@ fn apply<'v>(step: &Step, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, 
                 out.push((inner, join(at, key)));
             }
         }
-        Step::Any => match value {
-            Value::Object(map) => out.extend(map.iter().take(MAX_FOUND).map(|(key, value)| (value, join(at, key)))),
-            _ => {}
-        },
+        Step::Any => {
+            if let Value::Object(map) = value {
+                out.extend(map.iter().take(MAX_FOUND).map(|(key, value)| (value, join(at, key))))
+            }
+        }
         Step::Each => out.push((value, at.to_owned())),
         Step::At(number) => match value {
             Value::Array(items) => {

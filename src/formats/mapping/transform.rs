@@ -136,7 +136,12 @@ fn encoded(text: &str, out: &mut String) {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
+            other => {
+                const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+                out.push('%');
+                out.push(char::from(DIGITS[usize::from(other >> 4)]));
+                out.push(char::from(DIGITS[usize::from(other & 15)]));
+            }
         }
     }
 }
@@ -167,7 +172,7 @@ fn owned(text: impl Into<String>, at: String) -> Found<'static> {
 }
 
 /// A text step, on a plain value or on every language of one.
-fn each<'r>(found: Vec<Found<'r>>, change: impl Fn(&str) -> Option<String>) -> Vec<Found<'r>> {
+fn each(found: Vec<Found<'_>>, change: impl Fn(&str) -> Option<String>) -> Vec<Found<'_>> {
     let mut out = Vec::with_capacity(found.len());
     for Found { value, at } in found {
         if is_per_language(&value)

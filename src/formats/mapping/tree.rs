@@ -65,8 +65,8 @@ pub fn decode(bytes: &[u8], stated: Option<&'static Encoding>) -> Result<String,
 /// The encoding in an XML declaration or in a page's head.
 fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     match bytes {
-        [b'<', 0, _, 0, ..] | [b'{' | b'[', 0, _, 0, ..] => return Some(encoding_rs::UTF_16LE),
-        [0, b'<', 0, _, ..] | [0, b'{' | b'[', 0, _, ..] => return Some(encoding_rs::UTF_16BE),
+        [b'<' | b'{' | b'[', 0, _, 0, ..] => return Some(encoding_rs::UTF_16LE),
+        [0, b'<' | b'{' | b'[', 0, _, ..] => return Some(encoding_rs::UTF_16BE),
         _ => {}
     }
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'<') {
@@ -88,7 +88,7 @@ pub fn json(text: &str) -> Result<Value, ParseError> {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    if text.chars().any(|c| c.is_control()) {
+    if text.chars().any(char::is_control) {
         let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         if let Ok(value) = serde_json::from_str(&clean) {
             return Ok(value);
@@ -168,12 +168,11 @@ fn element(
         let key = attribute.key.as_ref().to_owned();
         let value = attribute.value.as_ref();
         let value = if value.contains('&') { super::labels::strip(value) } else { value.to_owned() };
-        match key.strip_prefix("xmlns") {
-            Some(rest) => scopes.push((depth, rest.trim_start_matches(':').to_owned(), value)),
-            None => {
-                let local = key.rsplit(':').next().unwrap_or(&key);
-                map.insert(format!("@{local}"), Value::from(value));
-            }
+        if let Some(rest) = key.strip_prefix("xmlns") {
+            scopes.push((depth, rest.trim_start_matches(':').to_owned(), value))
+        } else {
+            let local = key.rsplit(':').next().unwrap_or(&key);
+            map.insert(format!("@{local}"), Value::from(value));
         }
     }
     let name = start.name();

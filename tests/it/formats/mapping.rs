@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use tenderwatch::definitions::Definitions;
 use tenderwatch::formats::{ParseError, Parsed, Reader, Readers};
+use tenderwatch::ids::SourceId;
 use tenderwatch::source;
 
 use super::{Coverage, document, entries};
@@ -17,7 +18,12 @@ fn readers() -> &'static Readers {
 }
 
 fn read(name: &str, body: Vec<u8>) -> Result<(String, Parsed), ParseError> {
-    let (reader, parsed) = readers().parse(&document(name, body), None)?;
+    let mut document = document(name, body);
+    let reader = readers().sniff(&document.body)?;
+    if let Reader::Mapped(mapping) = &reader {
+        document.origin.source = SourceId::new(&mapping.source);
+    }
+    let (_, parsed) = readers().parse(&document, Some(&reader))?;
     Ok((reader.name().to_owned(), parsed))
 }
 
@@ -131,7 +137,7 @@ fn what_no_definition_knows_is_named_and_a_forced_one_refuses() {
     let error = read("x", b"{\"nobody\": 1}".to_vec()).expect_err("unknown");
     assert!(matches!(error.code(), "not-xml" | "unsupported-format"), "{error}");
     let reader = readers().find("pl-bzp").expect("by its source");
-    let error = readers().parse(&document("x", &b"{\"nobody\": 1}"[..]), Some(&reader)).err().expect("refused");
+    let error = readers().parse(&document("x", &b"{\"nobody\": 1}"[..]), Some(&reader)).expect_err("refused");
     assert_eq!(error.code(), "not-this-format");
 }
 
