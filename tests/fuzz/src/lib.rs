@@ -2,10 +2,14 @@
 //!
 //! `cargo +nightly fuzz run --fuzz-dir tests/fuzz <target> <folder for findings> tests/fixtures/formats/<target>`
 
-use tenderwatch::formats::{self, Parsed};
+use std::sync::LazyLock;
+
+use tenderwatch::definitions::Definitions;
+use tenderwatch::formats::{self, Parsed, Reader, Readers};
 use tenderwatch::ids::{RunId, SourceId};
 use tenderwatch::notice::Notice;
 use tenderwatch::raw::{Origin, RawDocument};
+use tenderwatch::source;
 
 /// These bytes as a document.
 pub fn document(data: &[u8]) -> RawDocument {
@@ -27,6 +31,21 @@ pub fn document(data: &[u8]) -> RawDocument {
 pub fn read(format: &str, data: &[u8]) {
     let format = formats::find(format).expect("a format of the table");
     if let Ok(parsed) = (format.parse)(&document(data)) {
+        check(&parsed);
+    }
+}
+
+/// Reads the bytes with a shipped definition: the first byte says which one.
+pub fn mapped(data: &[u8]) {
+    static MAPPED: LazyLock<Vec<Reader>> = LazyLock::new(|| {
+        let sources = source::load(&Definitions::default()).expect("the shipped definitions");
+        let readers = sources.into_iter().filter_map(|source| source.document.reader);
+        readers.filter(|reader| matches!(reader, Reader::Mapped(_))).collect()
+    });
+    static READERS: LazyLock<Readers> = LazyLock::new(Readers::default);
+    let Some((which, data)) = data.split_first() else { return };
+    let reader = &MAPPED[usize::from(*which) % MAPPED.len()];
+    if let Ok((_, parsed)) = READERS.parse(&document(data), Some(reader)) {
         check(&parsed);
     }
 }
