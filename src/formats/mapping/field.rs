@@ -158,7 +158,10 @@ impl Select {
                             Some(attr) => element.value().attr(attr)?.to_owned(),
                             None => text_of(element),
                         };
-                        Some(Found { value: Cow::Owned(Value::from(text)), at: join(&at, &css_name(element, attr.as_deref())) })
+                        Some(Found {
+                            value: Cow::Owned(Value::from(text)),
+                            at: join(&at, &css_name(element, attr.as_deref())),
+                        })
                     })
                     .collect()
             }
