@@ -398,11 +398,11 @@ impl Readers {
         Ok((reader, parsed))
     }
 
-    /// Of everything that decides what a document says: formats by version, definitions by content. When it is
-    /// another one than that of the store, the same bytes may give other notices.
-    pub fn fingerprint(&self) -> String {
-        let formats = FORMATS.iter().map(|format| format!("{}/{}", format.name, format.version));
-        let mapped = self.mapped.iter().map(|mapping| format!("{}/{}", mapping.name, mapping.fingerprint));
-        formats.chain(mapped).collect::<Vec<_>>().join(" ")
+    /// Everything that decides what a document says: formats by version, definitions by content. With another version
+    /// than that of the store the same bytes may give other notices.
+    pub fn versions(&self) -> Vec<(String, String)> {
+        let formats = FORMATS.iter().map(|format| (format.name.to_owned(), format.version.to_string()));
+        let mapped = self.mapped.iter().map(|mapping| (mapping.name.clone(), mapping.fingerprint.clone()));
+        formats.chain(mapped).collect()
     }
 }

@@ -141,6 +141,7 @@ impl<'w> Session<'w> {
         let archive = Archive::open(&layout.archive(), derived.archive_position()?)?;
         intake::catch_up(workspace, &mut kept, &mut derived, &archive)?;
         rebuilding::relabel(workspace, &mut derived)?;
+        rebuilding::note_readers(workspace, &mut derived)?;
         let index = open_index(workspace, &derived)?;
         let run = kept.begin_run(command, now)?;
         Ok(Self { workspace, kept, derived, archive, index, run, now, _lock: lock })

@@ -8,6 +8,8 @@ use crate::store::{Derived, Kept, PreparedNotice, StoreError, WriterLock};
 
 const CHUNK: usize = 256;
 const CLASSIFIER: &str = "classifier";
+/// With which versions of formats and definitions the stored notices were read.
+const READERS: &str = "readers";
 
 /// Classifies every stored notice again when the definitions are not those of the last run.
 pub(super) fn relabel(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
@@ -37,6 +39,30 @@ pub(super) fn relabel(workspace: &Workspace, derived: &mut Derived) -> Result<()
     derived.set_meta(CLASSIFIER, &wanted)?;
     if last > 0 {
         tracing::info!(changed, "the categories changed: {changed} stored notices have other labels now");
+    }
+    Ok(())
+}
+
+/// Says so when documents were read by formats or definitions that have changed since. Nothing is read anew here: that
+/// may take hours, and is `rebuild --from-archive`.
+pub(super) fn note_readers(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
+    let now = workspace.readers.versions();
+    let stored = derived.meta(READERS)?.unwrap_or_default();
+    let then: Vec<(&str, &str)> = stored.split(' ').filter_map(|entry| entry.rsplit_once('/')).collect();
+    let version_then = |name: &str| then.iter().find(|(known, _)| *known == name).map(|(_, version)| *version);
+    let mut entries = Vec::new();
+    for (name, version) in &now {
+        let read_with = version_then(name).unwrap_or(version);
+        if read_with != version {
+            tracing::warn!(
+                "{name} changed since documents were read by it; `tenderwatch rebuild --from-archive` reads them anew"
+            );
+        }
+        entries.push(format!("{name}/{read_with}"));
+    }
+    let entries = entries.join(" ");
+    if entries != stored {
+        derived.set_meta(READERS, &entries)?;
     }
     Ok(())
 }
@@ -113,6 +139,7 @@ pub fn rebuild_from_archive(workspace: &Workspace, now: jiff::Timestamp) -> Resu
     let mut derived = Derived::open_writer(&fresh)?;
     let documents = catch_up(workspace, &mut kept, &mut derived, &archive)?;
     derived.set_meta(CLASSIFIER, &workspace.classifier.fingerprint())?;
+    note_readers(workspace, &mut derived)?;
     derived.close()?;
     let target = layout.derived();
     for side in ["-wal", "-shm"] {
