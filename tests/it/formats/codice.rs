@@ -36,7 +36,8 @@ fn filled(node: Node<'_, '_>, path: &str) -> bool {
 fn children_owned(node: Node<'_, '_>, path: &str) -> Vec<String> {
     let mut nodes = vec![node];
     for name in path.split('/') {
-        nodes = nodes.iter().flat_map(|node| node.children()).filter(|child| child.tag_name().name() == name).collect();
+        nodes =
+            nodes.iter().flat_map(roxmltree::Node::children).filter(|child| child.tag_name().name() == name).collect();
     }
     nodes.iter().map(|node| node.text().unwrap_or("").trim().to_owned()).collect()
 }

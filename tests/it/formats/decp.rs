@@ -53,7 +53,7 @@ fn ours(notice: &Notice) -> Found {
 fn independent(path: &Path, text: &str) -> Vec<Found> {
     if path.extension().is_some_and(|e| e == "xml") {
         let tree = roxmltree::Document::parse(text).expect("well-formed");
-        let contracts = tree.root_element().children().filter(|node| node.is_element());
+        let contracts = tree.root_element().children().filter(roxmltree::Node::is_element);
         return contracts.map(|one| found(|name| one.children().any(|node| node.tag_name().name() == name))).collect();
     }
     let value: Value = serde_json::from_str(text).expect("JSON");

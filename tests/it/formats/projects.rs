@@ -94,7 +94,7 @@ fn table<T>(format: &'static str, checks: &[Check<T>]) -> Vec<Coverage> {
 fn filled(root: roxmltree::Node<'_, '_>, path: &str) -> bool {
     let mut nodes = vec![root];
     for name in path.split('/') {
-        nodes = nodes.iter().flat_map(|node| node.children()).filter(|node| node.has_tag_name(name)).collect();
+        nodes = nodes.iter().flat_map(roxmltree::Node::children).filter(|node| node.has_tag_name(name)).collect();
     }
     nodes.iter().any(|node| node.text().is_some_and(|text| !text.trim().is_empty()))
 }

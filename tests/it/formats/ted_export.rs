@@ -178,7 +178,7 @@ fn compare(root: Node<'_, '_>, notice: &Notice) -> Vec<(&'static str, bool)> {
         "AWARDED_PRIZE",
         "NO_AWARDED_PRIZE",
     ];
-    let awards: Vec<_> = under(form, &awards).into_iter().filter(|node| node.has_children()).collect();
+    let awards: Vec<_> = under(form, &awards).into_iter().filter(roxmltree::Node::has_children).collect();
     if !awards.is_empty() {
         let of = |names: &[&str]| awards.iter().filter(|award| !under(**award, names).is_empty()).count();
         found.push(("awards", notice.awards.len() >= of(&["CONTRACTOR", "WINNER", "ECONOMIC_OPERATOR_NAME_ADDRESS"])));
