@@ -11,7 +11,7 @@ mod markup;
 
 use serde_json::{Value, json};
 
-use super::reading::{Reading, notice_id, push_new};
+use super::reading::{Reading, Style, notice_id, push_new};
 use super::{Format, ParseError, Parsed, xml};
 use crate::codes;
 use crate::issue::IssueCode;
@@ -93,6 +93,7 @@ const FIELDS: &[&str] = &[
 /// Single values that are kept as they are.
 const KEPT: &[&str] = &[
     "rcn",
+    "totalCost",
     "acronym",
     "teaser",
     "duration",
@@ -152,14 +153,13 @@ fn notice(project: &Project, document: &RawDocument, number: usize, repaired: bo
     texts(project, &mut notice, &mut reading);
     dates(project, &mut notice, &mut reading);
     let contribution = project.get("ecMaxContribution");
+    // Old releases write a decimal comma.
+    if contribution.contains(',') && !contribution.contains('.') {
+        reading.numbers = Style::Comma;
+    }
     // CORDIS counts in euro and says nothing of VAT.
     notice.estimated_value =
         reading.amount("ecMaxContribution", contribution, Some("EUR"), MoneyKind::Budget, Vat::Unknown);
-    for (name, value) in [("totalCost", project.get("totalCost"))] {
-        if !value.is_empty() {
-            reading.keep(name, value);
-        }
-    }
     for name in KEPT {
         let value = project.get(name);
         if !value.is_empty() {

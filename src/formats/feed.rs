@@ -9,7 +9,7 @@ use feed_rs::model::{Entry, Feed, Link};
 
 use super::reading::{Reading, notice_id};
 use super::{Format, ParseError, Parsed, codice, html, xml};
-use crate::issue::IssueCode;
+use crate::issue::{Issue, IssueCode};
 use crate::notice::{Notice, Stage};
 use crate::raw::RawDocument;
 
@@ -55,12 +55,11 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
         .parse(bytes)
         .map_err(|error| ParseError::NotThisFormat { format: FORMAT.name, found: error.to_string() })?;
     let mut parsed = Parsed::default();
+    if decoded.as_ref().is_some_and(|decoded| decoded.repaired) {
+        parsed.issues.push(Issue::new(IssueCode::RepairedText, "/", ""));
+    }
     for (at, entry) in feed.entries.iter().enumerate() {
-        let mut notice = notice(entry, &feed, document, at + 1);
-        if decoded.as_ref().is_some_and(|decoded| decoded.repaired) && at == 0 {
-            notice.issues.push(crate::issue::Issue::new(IssueCode::RepairedText, "/", ""));
-        }
-        parsed.notice(notice);
+        parsed.notice(notice(entry, &feed, document, at + 1));
     }
     Ok(parsed)
 }

@@ -27,9 +27,6 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Names that only the portal uses together.
-/// A line of a list of changes holds three short values.
-const CHANGE_LINE: usize = 500;
-
 fn sniff(bytes: &[u8]) -> bool {
     let bytes = without_mark(bytes).trim_ascii_start();
     let head = &bytes[..bytes.len().min(HEAD)];
@@ -38,10 +35,7 @@ fn sniff(bytes: &[u8]) -> bool {
         && ((has("\"metadata\"") && has("\"reference\"") && (has("TOPICS") || has("\"callIdentifier\"")))
             || (has("\"totalResults\"") && has("\"results\"") && has("\"apiVersion\""))
             || (has("\"topicId\"") && has("\"callIdentifier\"") && has("\"callStatus\""))
-            || (has("\"topicId\"")
-                && has("\"name\"")
-                && (has("TOPICS") || (has("\"type\"") && bytes.len() < CHANGE_LINE))
-                && !has("\"callStatus\"")))
+            || (has("\"topicId\"") && has("\"name\"") && has("\"type\"") && !has("\"title\"")))
 }
 
 fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
@@ -172,10 +166,19 @@ fn texts(call: &Call<'_>, notice: &mut Notice, reading: &mut Reading) {
     }
 }
 
-/// The next cut-off is the deadline; the others are kept.
+/// The service writes offsets as `+0000`.
+fn with_colon(mut text: String) -> String {
+    let tail = text.len().checked_sub(5).and_then(|at| text.get(at..)).unwrap_or("");
+    if text.contains('T') && tail.starts_with(['+', '-']) && tail[1..].bytes().all(|byte| byte.is_ascii_digit()) {
+        text.insert(text.len() - 2, ':');
+    }
+    text
+}
+
+/// The first cut-off is the deadline; the others are kept.
 fn dates(call: &Call<'_>, notice: &mut Notice, reading: &mut Reading) {
     notice.published_on = reading.date("publicationDate", &call.text(&["publicationDate", "es_ST_publicationDate"]));
-    let opens = call.text(&["startDate", "plannedOpeningDate"]);
+    let opens = with_colon(call.text(&["startDate", "plannedOpeningDate"]));
     if let Some(day) = reading.date("startDate", &opens) {
         reading.keep("startDate", day.to_string());
     }
@@ -183,7 +186,7 @@ fn dates(call: &Call<'_>, notice: &mut Notice, reading: &mut Reading) {
     written.extend(call.texts("deadline"));
     let mut ends: Vec<Deadline> = Vec::new();
     for text in written.iter().take(50) {
-        ends.extend(reading.deadline("deadlineDate", text));
+        ends.extend(reading.deadline("deadlineDate", &with_colon(text.clone())));
         if written.len() > 1 {
             reading.keep_in_list("deadlineDate", text);
         }

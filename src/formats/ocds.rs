@@ -71,6 +71,12 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
     Ok(parsed)
 }
 
+/// Whether these bytes are JSON, read into the shapes of this format and no further: what the bench of the parse is
+/// compared with.
+pub fn is_json(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| Json::read(text).is_ok())
+}
+
 fn not_this(text: &str) -> ParseError {
     let found: String = text.chars().take(40).collect();
     ParseError::NotThisFormat { format: FORMAT.name, found: format!("JSON without releases or records: {found}") }

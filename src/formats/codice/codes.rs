@@ -136,8 +136,6 @@ const WORDS: &[(&str, &[&str])] = &[
             "l",
             "d",
             "per",
-            "a",
-            "al",
             "als",
             "servei",
             "serveis",

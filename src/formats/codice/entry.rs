@@ -103,7 +103,9 @@ fn texts(entry: Node<'_>, folder: Node<'_>, notice: &mut Notice, reading: &mut R
     let name = value(folder, &[El::ProcurementProject, El::Name]).or(heading);
     let description = value(folder, &[El::ProcurementProject, El::Description]);
     // Usually "Id licitación: …; Órgano de Contratación: …; Importe: …; Estado: …", made of the other elements.
-    let summary = value(entry, &[El::Summary]).filter(|text| !text.starts_with("Id licitaci"));
+    let generated = |text: &str| ["id licitaci", "número de expediente"].iter().any(|start| text.starts_with(start));
+    let summary = value(entry, &[El::Summary])
+        .filter(|text| !generated(&text.chars().take(30).collect::<String>().to_lowercase()));
     if let Some(sample) = name.or(description) {
         let language = codes::language(sample);
         reading.issue(IssueCode::GuessedLanguage, "ProcurementProject/Name", language);

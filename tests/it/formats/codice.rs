@@ -81,7 +81,10 @@ const CHECKS: &[Check] = &[
         "description",
         |e| {
             filled(e, "ContractFolderStatus/ProcurementProject/Description")
-                || children_owned(e, "summary").iter().any(|text| !text.starts_with("Id licitación"))
+                || children_owned(e, "summary").iter().any(|text| {
+                    let text = text.to_lowercase();
+                    !text.starts_with("id licitación") && !text.starts_with("número de expediente")
+                })
         },
         |n| !n.description.is_empty(),
     ),
