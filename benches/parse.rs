@@ -14,6 +14,7 @@ use quick_xml::events::Event;
 use tenderwatch::formats::{self, Format, boamp, codice, cordis, decp, eforms, ocds, ted_export};
 use tenderwatch::raw::RawDocument;
 
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/it/corpus/documents.rs"]
 mod documents;
 
@@ -31,7 +32,12 @@ struct Case {
 const CASES: &[Case] = &[
     Case { format: &eforms::FORMAT, files: &["ted/eforms.tar"], bare: xml_pass, required: 0.35 },
     Case { format: &eforms::FORMAT, files: &["national/no-doffin/"], bare: xml_pass, required: 0.3 },
-    Case { format: &ted_export::FORMAT, files: &["ted/ted-export", "plans/jpp-evidence/"], bare: xml_pass, required: 0.3 },
+    Case {
+        format: &ted_export::FORMAT,
+        files: &["ted/ted-export", "plans/jpp-evidence/"],
+        bare: xml_pass,
+        required: 0.3,
+    },
     Case { format: &codice::FORMAT, files: &["national/es-placsp/Plataformas"], bare: xml_pass, required: 0.3 },
     Case { format: &boamp::FORMAT, files: &["national/fr-boamp/boampxml"], bare: xml_pass, required: 0.3 },
     Case { format: &decp::FORMAT, files: &["national/fr-decp/decp2_xml"], bare: xml_pass, required: 0.3 },
