@@ -8,8 +8,10 @@ use std::borrow::Cow;
 /// Per format, the elements or keys that hold personal contact data (names of contact persons, their addresses and
 /// numbers, beneficial owners), by local name. No format reads them; a test looks for their values in every notice
 /// of the corpus.
-pub const CONTACTS: &[(&str, &[&str])] =
-    &[("eforms", &["Contact", "UltimateBeneficialOwner", "ElectronicMail", "Telephone", "Telefax"])];
+pub const CONTACTS: &[(&str, &[&str])] = &[
+    ("eforms", &["Contact", "UltimateBeneficialOwner", "ElectronicMail", "Telephone", "Telefax"]),
+    ("plan-table", &["ContactEmail", "ResponsiblePersonEmail", "Kontakt", "Responsabile del procedimento"]),
+];
 
 /// The text with contact data masked.
 pub fn mask(text: &str) -> Cow<'_, str> {
