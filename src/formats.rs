@@ -290,6 +290,9 @@ fn unsupported(bytes: &[u8]) -> ParseError {
     if let Some(error) = table::refusal(bytes) {
         return error;
     }
+    if let Some(found) = table::beginning(bytes) {
+        return ParseError::UnsupportedFormat { found };
+    }
     match xml::root_of(bytes) {
         Ok(root) => ParseError::UnsupportedFormat { found: root.to_string() },
         Err(error) => error,

@@ -36,9 +36,7 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
     let table = table::read(&document.body, &Options::default())?;
     let plans: Vec<Option<Plan>> = table.sheets.iter().map(Plan::of).collect();
     if plans.iter().all(Option::is_none) {
-        let first = table.sheets.iter().find_map(|sheet| sheet.rows().find(|row| !row.is_blank()));
-        let found = first.map(|row| row.iter().take(8).collect::<Vec<_>>().join(" | ")).unwrap_or_default();
-        let found = format!("a table that begins {:?}", found.chars().take(120).collect::<String>());
+        let found = table::beginning(&document.body).unwrap_or_else(|| "a text of one or two columns".to_owned());
         return Err(ParseError::NotThisFormat { format: FORMAT.name, found });
     }
     let mut parsed = Parsed { issues: table.issues.clone(), ..Parsed::default() };
@@ -107,6 +105,7 @@ struct Plan {
 
 impl Plan {
     fn of(sheet: &Sheet) -> Option<Self> {
+        // The most known columns; of two with as many, the one that needs fewer rows: what stands above is a title.
         let mut best: Option<(usize, Self)> = None;
         for number in 0..sheet.len().min(HEADER_ROWS) {
             let Some(row) = sheet.row(number) else { break };
@@ -114,7 +113,10 @@ impl Plan {
             {
                 let Some(plan) = plan else { continue };
                 let known = plan.columns.iter().filter(|column| column.role != Role::Keep).count();
-                if best.as_ref().is_none_or(|(most, _)| known > *most) {
+                let better = best
+                    .as_ref()
+                    .is_none_or(|(most, old)| known > *most || known == *most && plan.header.len() < old.header.len());
+                if better {
                     best = Some((known, plan));
                 }
             }
@@ -283,6 +285,8 @@ struct Around {
     plan: Option<String>,
     /// Numbers of cells have a decimal point.
     typed: bool,
+    /// CPV codes of 7 digits lost a zero at their end and not, as usual, at their beginning.
+    cut_cpv: bool,
 }
 
 impl Around {
@@ -301,6 +305,7 @@ impl Around {
             buyer: None,
             plan: None,
             typed: table.delimiter.is_none(),
+            cut_cpv: cut_cpv(sheet, plan),
         };
         for row in sheet.rows().take(plan.header.start) {
             for (at, cell) in row.iter().enumerate() {
@@ -327,6 +332,19 @@ impl Around {
             _ => {}
         }
     }
+}
+
+/// Which zero the codes of 7 digits lost, by what makes more of them codes that there are.
+fn cut_cpv(sheet: &Sheet, plan: &Plan) -> bool {
+    let Some(at) = plan.columns.iter().position(|column| column.role == Role::Cpv) else { return false };
+    let (mut first, mut last) = (0, 0);
+    for row in sheet.rows().take(5_000) {
+        for digits in row.get(at).split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() == 7) {
+            first += usize::from(codes::cpv_label(&format!("0{digits}")).is_some());
+            last += usize::from(codes::cpv_label(&format!("{digits}0")).is_some());
+        }
+    }
+    last > first
 }
 
 /// The one year that a text names.

@@ -68,6 +68,7 @@ pub const CONTACTS: &[(&str, &[&str])] = &[
         "mapped",
         &["pointOfContact", "contactPerson", "contactPoints", "attentionTo", "email", "phone", "fax", "signers"],
     ),
+    ("plan-table", &["ContactEmail", "ResponsiblePersonEmail", "Kontakt", "Responsabile del procedimento"]),
 ];
 
 /// The text with contact data masked.

@@ -367,6 +367,16 @@ pub fn head(bytes: &[u8], rows: usize) -> Option<Table> {
     }
 }
 
+/// What a workbook, or a text with three columns or more, begins with; `None` for what is no table.
+pub fn beginning(bytes: &[u8]) -> Option<String> {
+    let table = head(bytes, 20)?;
+    let row = table.sheets.iter().find_map(|sheet| sheet.rows().find(|row| !row.is_blank()))?;
+    let cells: String = row.iter().take(8).collect::<Vec<_>>().join(" | ").chars().take(120).collect();
+    // Markup with something before it is no table.
+    let plain = row.len() >= 3 && !cells.contains('<');
+    (table.delimiter.is_none() || plain).then(|| format!("a table that begins {cells:?}"))
+}
+
 /// Refuses a workbook whose members unpack to more than any real one; sizes in the directory may lie, so the members
 /// are unpacked for it.
 fn weigh(bytes: &[u8]) -> Result<(), ParseError> {

@@ -122,7 +122,11 @@ fn cell_of(
         Role::OnBehalf => found.on_behalf = reading.line(text),
         Role::Central => found.central = reading.line(text),
         Role::Cpv => {
-            for code in reading.cpv(path, text) {
+            let whole = if around.cut_cpv { uncut(text) } else { text.to_owned() };
+            if whole != text {
+                reading.keep_in_list(path, text);
+            }
+            for code in reading.cpv(path, &whole) {
                 push_new(&mut notice.cpv, code);
             }
         }
@@ -174,6 +178,25 @@ fn cell_of(
             reading.keep(path, text);
         }
     }
+}
+
+/// Gives runs of 7 digits the zero back that they lost at their end.
+fn uncut(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len() + 8);
+    let mut run = 0;
+    for c in text.chars().chain(std::iter::once(' ')) {
+        if !c.is_ascii_digit() {
+            if run == 7 {
+                whole.push('0');
+            }
+            run = 0;
+        } else {
+            run += 1;
+        }
+        whole.push(c);
+    }
+    whole.pop();
+    whole
 }
 
 fn window(notice: &mut Notice, reading: &mut Reading, around: &Around, path: &str, text: &str, meaning: WindowMeaning) {
@@ -388,7 +411,13 @@ fn entities(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::entities;
+    use super::{entities, uncut};
+
+    #[test]
+    fn codes_get_their_last_zero_back() {
+        assert_eq!(uncut("33182300|3318221"), "33182300|33182210");
+        assert_eq!(uncut(""), "");
+    }
 
     #[test]
     fn entities_are_written_out_and_other_signs_stay() {

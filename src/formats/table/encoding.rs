@@ -166,8 +166,11 @@ fn score(text: &str, letters: &str) -> i64 {
                     -4
                 } else if odd {
                     -2
-                } else {
+                } else if in_word {
                     2
+                } else {
+                    // A letter alone is no better than a sign.
+                    0
                 }
             } else if "€£§°–—…„“”‘’«»±²³½×\u{A0}".contains(c)
                 && !(in_word && before.is_alphabetic() && after.is_alphabetic() && c != '’')
@@ -203,6 +206,7 @@ mod tests {
             (WINDOWS_1257, "Iepirkuma priekšmets;Plānotā līgumcena\nBruņuvestes robežsardzes vajadzībām;1"),
             (WINDOWS_1252, "Libellé;Date prévisionnelle\nGilets pare-balles à renouveler;été"),
             (WINDOWS_1252, "Title,Spend\nSubsidence works,£0.10\nBridge,£1,800.00"),
+            (WINDOWS_1252, "Title,Note\nSimulators – a driver’s one,£ band"),
             (WINDOWS_1252, "Objeto;Importe\nFurgón policial año;Señalización"),
             (WINDOWS_1252, "Objeto;Aquisição de proteção balística;Serviços de manutenção"),
             (WINDOWS_1252, "Gegenstand;Schätzwert\nSchutzausrüstung für Einsatzkräfte;größer"),

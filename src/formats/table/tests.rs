@@ -24,6 +24,7 @@ fn delimiters_line_ends_and_quotes_are_found_out() {
             assert_eq!(rows(format!("{text}{end}{end}").as_bytes()), expected, "{text:?}");
         }
     }
+    assert_eq!(rows(b"a;b\n1,5;2,5\n3,5;4,5\n"), [["a", "b"], ["1,5", "2,5"], ["3,5", "4,5"]]);
     assert_eq!(rows(b"sep=;\na,b;c,d\ne,f;g\n"), [["a,b", "c,d"], ["e,f", "g"]]);
     // The pipe inside a cell of codes, decimal commas, and a title row above.
     let text =
