@@ -172,8 +172,6 @@ fn notice(project: &Project, document: &RawDocument, number: usize, repaired: bo
         reading.keep(name, value.clone());
     }
     reading.finish(&mut notice);
-    // A project without a public body lacks nothing.
-    notice.issues.retain(|issue| issue.code != IssueCode::MissingBuyer);
     // Participants of a research project buy nothing together, unless procurement is what is funded.
     if !project.buys() {
         notice.joint = None;

@@ -136,7 +136,5 @@ fn notice(entry: &Entry, feed: &Feed, document: &RawDocument, number: usize) -> 
         reading.keep("channel/title", title);
     }
     reading.finish(&mut notice);
-    // News have no contracting party.
-    notice.issues.retain(|issue| issue.code != IssueCode::MissingBuyer);
     notice
 }

@@ -142,7 +142,6 @@ fn notice(call: &Call<'_>, topic: &str, document: &RawDocument, number: usize) -
     }
     kept(call, &mut reading);
     reading.finish(&mut notice);
-    notice.issues.retain(|issue| issue.code != IssueCode::MissingBuyer);
     notice
 }
 

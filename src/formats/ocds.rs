@@ -19,7 +19,7 @@ mod tree;
 use memchr::memmem;
 
 use self::tree::Json;
-use super::{Format, ParseError, Parsed};
+use super::{Format, ParseError, Parsed, reading};
 use crate::issue::{Issue, IssueCode, NonNotice};
 use crate::raw::RawDocument;
 
@@ -60,7 +60,8 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
             Json::read(&repaired).map_err(|_| repair::refusal(&text, &error))?
         }
     };
-    let mut reader = Reader { document, findings, licence: None, parsed: Parsed::default() };
+    let mut reader =
+        Reader { document, findings, licence: None, guessed: None, sample: String::new(), parsed: Parsed::default() };
     if !reader.find(&tree, "", ENVELOPE) {
         return Err(not_this(&text));
     }
@@ -88,8 +89,16 @@ struct Reader<'d> {
     /// About the text as a whole; every notice has them.
     findings: Vec<IssueCode>,
     licence: Option<String>,
+    /// What the titles of a package show together, found when its first release without a language is read: short
+    /// titles alone are no reliable sign, and a publisher's package is in one language.
+    guessed: Option<Option<&'static str>>,
+    /// Titles of the package, to tell the language from.
+    sample: String,
     parsed: Parsed,
 }
+
+/// How many characters of titles the language of a package is told from.
+const SAMPLE: usize = 600;
 
 impl Reader<'_> {
     /// Reads what stands here, if it is something with releases; else looks into it.
@@ -133,6 +142,7 @@ impl Reader<'_> {
             _ => ("releases", package.get("releases")),
         };
         let Json::List(list) = list else { return };
+        (self.guessed, self.sample) = (None, sample(list));
         for (at, item) in list.iter().enumerate() {
             let path = format!("{}[{at}]", join(path, name));
             if is_record(item) || name == "records" && item.is_object() {
@@ -183,13 +193,37 @@ impl Reader<'_> {
             release
         };
         let number = self.parsed.notices.len() + 1;
-        let mut notice = release::notice(release, self.document, number);
+        let declared = release.text_of("language").is_some_and(|code| !code.trim().is_empty());
+        let guessed = match self.guessed {
+            _ if declared => None,
+            Some(known) => known,
+            None => *self.guessed.insert(reading::language_in(&self.sample)),
+        };
+        let mut notice = release::notice(release, self.document, number, guessed);
         notice.licence.clone_from(&self.licence);
         for code in self.findings.iter().rev() {
             notice.issues.insert(0, Issue::new(*code, path, ""));
         }
         self.parsed.notice(notice);
     }
+}
+
+/// The first titles and descriptions of a package.
+fn sample(list: &[Json<'_>]) -> String {
+    let mut text = String::new();
+    for item in list {
+        let release = if is_record(item) { item.get("compiledRelease") } else { item };
+        for place in [&["tender", "title"][..], &["tender", "description"], &["title"], &["description"]] {
+            if let Some(title) = release.at(place).text() {
+                text.push_str(&title);
+                text.push('\n');
+            }
+        }
+        if text.len() >= SAMPLE {
+            break;
+        }
+    }
+    text
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -19,7 +19,7 @@ use crate::codes;
 use crate::ids::NoticeId;
 use crate::issue::{Issue, IssueCode};
 use crate::notice::{
-    Amount, Deadline, Joint, Moment, Money, MoneyKind, Nature, Notice, Organisation, Place, Role, Text, Vat,
+    Amount, Deadline, Joint, Moment, Money, MoneyKind, Nature, Notice, Organisation, Place, Role, Stage, Text, Vat,
 };
 use crate::raw::RawDocument;
 
@@ -41,8 +41,20 @@ pub struct Reading {
     pub numbers: Style,
     /// How its dates are written.
     pub dates: Order,
+    /// The language that the document as a whole shows, where nothing declares one: see [`language_in`].
+    pub guessed: Option<String>,
     issues: Vec<Issue>,
     extra: BTreeMap<String, Value>,
+}
+
+/// How much of a text is looked at to tell its language.
+const DETECT: usize = 600;
+
+/// ISO 639-1 of the language that a text is reliably in; its first characters are enough.
+pub fn language_in(text: &str) -> Option<&'static str> {
+    let head = text.char_indices().nth(DETECT).map_or(text, |(at, _)| &text[..at]);
+    let found = whatlang::detect(head).filter(whatlang::Info::is_reliable)?;
+    codes::language(found.lang().code())
 }
 
 impl Reading {
@@ -53,6 +65,7 @@ impl Reading {
             zone,
             numbers: Style::Point,
             dates: Order::DayFirst,
+            guessed: None,
             issues: Vec::new(),
             extra: BTreeMap::new(),
         }
@@ -114,10 +127,12 @@ impl Reading {
     }
 
     fn detect(&mut self, path: &str, text: &str) -> String {
-        let found = whatlang::detect(text).filter(whatlang::Info::is_reliable);
-        let code = found.and_then(|found| codes::language(found.lang().code())).unwrap_or("und");
-        self.issue(IssueCode::GuessedLanguage, path, code);
-        code.to_owned()
+        let code = match &self.guessed {
+            Some(code) => code.clone(),
+            None => language_in(text).unwrap_or("und").to_owned(),
+        };
+        self.issue(IssueCode::GuessedLanguage, path, &code);
+        code
     }
 
     /// ISO 639-1 of a code such as `DE`, `deu`, `en-GB`; unknown ones as written, lower case, with a finding.
@@ -343,7 +358,9 @@ impl Reading {
         if notice.title.is_empty() && notice.lots.iter().all(|lot| lot.title.is_empty()) {
             self.issue(IssueCode::MissingTitle, "title", "");
         }
-        if notice.buyers.is_empty() {
+        // Nobody buys in a project, a call for projects or news.
+        let bought = !matches!(notice.stage, Stage::Project | Stage::Call | Stage::News);
+        if notice.buyers.is_empty() && bought {
             self.issue(IssueCode::MissingBuyer, "buyers", "");
         }
         notice.issues.append(&mut self.issues);

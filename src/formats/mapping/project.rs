@@ -150,7 +150,11 @@ impl<'a> Reader<'a> {
             return Err((scope.at.clone(), "the row has no id".to_owned()));
         }
         let stage = self.stage(scope)?;
-        let publication_id = id.as_ref().and_then(|(id, _)| self.reading.line(id));
+        // An id is no free text: digits in it are no telephone number. Only a mail address would be masked.
+        let publication_id = id.as_ref().and_then(|(id, _)| match id.contains('@') {
+            true => self.reading.line(id),
+            false => Some(id.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|id| !id.is_empty()),
+        });
         let id = notice_id(document, publication_id.as_deref(), None, self.about.number);
         let raw: RawId = document.id;
         let mut notice = Notice::new(id, document.origin.source.clone(), &self.about.mapping.name, raw, stage);

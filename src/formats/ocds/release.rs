@@ -22,9 +22,16 @@ const NOTICE_DOCUMENTS: &[&str] = &[
     "hearingNotice",
 ];
 
-/// The notice. The buyers come first because dates without an offset are in their zone.
-pub(super) fn notice(release: &Json<'_>, document: &RawDocument, number: usize) -> Notice {
+/// The notice. The buyers come first because dates without an offset are in their zone. `guessed` is the language of the
+/// package, where it declares none.
+pub(super) fn notice(
+    release: &Json<'_>,
+    document: &RawDocument,
+    number: usize,
+    guessed: Option<&'static str>,
+) -> Notice {
     let mut reading = Reading::new(TimeZone::UTC);
+    reading.guessed = guessed.map(str::to_owned);
     language(release, &mut reading);
     let mut notice = identity(release, document, number, &mut reading);
     let mut parties = Parties::of(release);
