@@ -848,7 +848,7 @@ mod tests {
         let mut file = shipped();
         assert!(file.text.contains(find), "{find}");
         file.text = file.text.replacen(find, replace, 1).into();
-        let errors = Source::parse(&file).err().expect(replace);
+        let errors = Source::parse(&file).map(|source| source.id).expect_err(replace);
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
@@ -898,6 +898,6 @@ mod tests {
         let mut file = shipped();
         file.text =
             file.text.replace("jitter = 0.25", "jitter = 7").replace("concurrency = 1 ", "concurrency = 0 ").into();
-        assert_eq!(Source::parse(&file).err().expect("two").len(), 2);
+        assert_eq!(Source::parse(&file).map(|source| source.id).expect_err("two").len(), 2);
     }
 }

@@ -206,7 +206,12 @@ pub struct Look<'d> {
 impl<'d> Look<'d> {
     /// Nothing is read yet.
     pub fn new(bytes: &'d [u8]) -> Self {
-        Self { bytes, json: Default::default(), root: Default::default(), table: Default::default() }
+        Self {
+            bytes,
+            json: std::cell::OnceCell::new(),
+            root: std::cell::OnceCell::new(),
+            table: std::cell::OnceCell::new(),
+        }
     }
 
     fn contains(&self, text: &str) -> bool {

@@ -57,7 +57,7 @@ fn coded(root: Node<'_>, name: El) -> Option<Node<'_>> {
 }
 
 /// All elements of this name in the coded data.
-fn all_coded<'t>(root: Node<'t>, name: El) -> impl Iterator<Item = Node<'t>> {
+fn all_coded(root: Node<'_>, name: El) -> impl Iterator<Item = Node<'_>> {
     let data = root.first(El::Coded).into_iter();
     data.flat_map(|data| data.within(|_| false)).filter(move |node| node.name() == name)
 }
@@ -185,8 +185,8 @@ fn codes_of(root: Node<'_>, forms: &Forms<'_>, notice: &mut Notice, reading: &mu
     notice.procedure_type = codes::procedure_type(code(El::CodedProcedure)).map(str::to_owned);
     let attribute = |node: Node<'_>| node.attribute("VALUE").and_then(codes::legal_basis);
     let in_form = main.and_then(|form| {
-        let said = form.children().filter(|node| matches!(node.name(), El::LegalBasis | El::Directive));
-        said.filter_map(attribute).next()
+        let mut said = form.children().filter(|node| matches!(node.name(), El::LegalBasis | El::Directive));
+        said.find_map(attribute)
     });
     // Forms 16 to 19 exist for the defence directive alone.
     let by_form = || matches!(number, "16" | "17" | "18" | "19").then(|| "32009L0081".to_owned());

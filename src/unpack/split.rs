@@ -132,11 +132,12 @@ impl Splitter<'_> {
     /// The file as it is, if it is not too large.
     fn whole(&mut self) -> io::Result<()> {
         self.fill(self.limit.saturating_add(1))?;
-        self.rest_as_it_is()
+        self.rest_as_it_is();
+        Ok(())
     }
 
     /// What is in the buffer, and is all there is or too much.
-    fn rest_as_it_is(&mut self) -> io::Result<()> {
+    fn rest_as_it_is(&mut self) {
         let body = std::mem::take(&mut self.buffer);
         let too_large = body.len() > self.limit || !self.ended;
         let reason = self.too_large();
@@ -146,7 +147,6 @@ impl Splitter<'_> {
             (false, 0) => (self.sink)(Piece::Whole(body.into())),
             (false, _) => blank(&body) == body.len() || self.part(body),
         };
-        Ok(())
     }
 
     fn lines(&mut self) -> io::Result<()> {
@@ -233,7 +233,8 @@ impl Splitter<'_> {
                 return Ok(());
             }
             if self.buffer.len() > self.limit {
-                return self.rest_as_it_is();
+                self.rest_as_it_is();
+                return Ok(());
             }
             let wanted = self.buffer.len() + PROBE;
             self.fill(wanted)?;
@@ -242,7 +243,8 @@ impl Splitter<'_> {
 
     fn tail(&mut self) -> io::Result<()> {
         self.fill(self.limit.saturating_add(1))?;
-        self.rest_as_it_is()
+        self.rest_as_it_is();
+        Ok(())
     }
 
     /// Gives the members that are complete; the rest of the list begins anew behind the same head.
@@ -271,7 +273,8 @@ impl Splitter<'_> {
                 scan.at = end;
             }
             if self.ended {
-                return self.rest_as_it_is();
+                self.rest_as_it_is();
+                return Ok(());
             }
             if self.buffer.len() > self.piece {
                 match scan.cut() {
@@ -285,7 +288,10 @@ impl Splitter<'_> {
                             return Ok(());
                         }
                     }
-                    _ if self.buffer.len() > self.limit => return self.rest_as_it_is(),
+                    _ if self.buffer.len() > self.limit => {
+                        self.rest_as_it_is();
+                        return Ok(());
+                    }
                     _ => {}
                 }
             }
@@ -297,13 +303,15 @@ impl Splitter<'_> {
     fn table(&mut self) -> io::Result<()> {
         self.fill(self.piece + 1)?;
         if self.ended {
-            return self.rest_as_it_is();
+            self.rest_as_it_is();
+            return Ok(());
         }
         let line_end = if self.buffer.contains(&b'\n') { b'\n' } else { b'\r' };
         let header = header_length(&self.buffer, line_end);
         loop {
             if self.ended {
-                return self.rest_as_it_is();
+                self.rest_as_it_is();
+                return Ok(());
             }
             match last_row_end(&self.buffer, header, line_end) {
                 Some(end) if self.buffer.len() > self.piece => {
@@ -313,7 +321,10 @@ impl Splitter<'_> {
                         return Ok(());
                     }
                 }
-                _ if self.buffer.len() > self.limit => return self.rest_as_it_is(),
+                _ if self.buffer.len() > self.limit => {
+                    self.rest_as_it_is();
+                    return Ok(());
+                }
                 _ => {}
             }
             let wanted = if self.buffer.len() > self.piece { self.buffer.len() + PROBE } else { self.piece + 1 };
@@ -324,8 +335,7 @@ impl Splitter<'_> {
 
 /// Where the first lines of a table end, its header row included: the first one that has as many separators as most.
 fn header_length(text: &[u8], line_end: u8) -> usize {
-    let separators =
-        |line: &[u8]| [b',', b';', b'\t', b'|'].map(|sign| line.iter().filter(|byte| **byte == sign).count());
+    let separators = |line: &[u8]| [b',', b';', b'\t', b'|'].map(|sign| memchr::memchr_iter(sign, line).count());
     let mut quoted = false;
     let ends = |byte: &u8| {
         quoted ^= *byte == b'"';

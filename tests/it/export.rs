@@ -124,6 +124,7 @@ fn text(text: &Text) -> Value {
 }
 
 /// The fields of `docs/ocds-export.md`; `original` decides what a notice need not have kept.
+#[expect(clippy::too_many_lines, reason = "one walk through every field")]
 fn carried(notice: &Notice, original: &Notice) -> Value {
     let stages = [
         Stage::Planning,

@@ -115,7 +115,6 @@ fn association(node: Node<'_>, found: &mut Project) {
             found.topics.push((text(node, &["code"]).to_owned(), text(node, &["title"]).to_owned()));
         }
         ("programme", "relatedLegalBasis") => found.legal_bases.push(text(node, &["code"]).to_owned()),
-        ("programme", _) => {}
         ("call", _) => {
             let code = text(node, &["identifier"]).to_owned();
             if !found.calls.contains(&code) {

@@ -166,7 +166,7 @@ fn apply<'v>(step: &Step, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, 
         }
         Step::Any => {
             if let Value::Object(map) = value {
-                out.extend(map.iter().take(MAX_FOUND).map(|(key, value)| (value, join(at, key))))
+                out.extend(map.iter().take(MAX_FOUND).map(|(key, value)| (value, join(at, key))));
             }
         }
         Step::Each => out.push((value, at.to_owned())),
@@ -351,10 +351,9 @@ impl Reader {
             self.at += 1;
             match quote {
                 Some(open) if c == open => quote = None,
-                Some(_) => {}
                 None if matches!(c, '\'' | '"') => quote = Some(c),
                 None if c == ']' => return Ok(self.chars[start..self.at - 1].iter().collect()),
-                None => {}
+                Some(_) | None => {}
             }
         }
         self.at = start;

@@ -151,9 +151,11 @@ impl<'a> Reader<'a> {
         }
         let stage = self.stage(scope)?;
         // An id is no free text: digits in it are no telephone number. Only a mail address would be masked.
-        let publication_id = id.as_ref().and_then(|(id, _)| match id.contains('@') {
-            true => self.reading.line(id),
-            false => Some(id.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|id| !id.is_empty()),
+        let publication_id = id.as_ref().and_then(|(id, _)| {
+            if id.contains('@') {
+                return self.reading.line(id);
+            }
+            Some(id.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|id| !id.is_empty())
         });
         let id = notice_id(document, publication_id.as_deref(), None, self.about.number);
         let raw: RawId = document.id;

@@ -67,7 +67,7 @@ pub struct Item<'v, 't> {
 
 /// A table, of which each key must be asked for.
 pub struct Table<'v, 't> {
-    table: &'v DeTable<'t>,
+    keys: &'v DeTable<'t>,
     /// Where it begins.
     pub offset: usize,
     /// Dotted path.
@@ -142,7 +142,7 @@ impl<'v, 't> Item<'v, 't> {
     pub fn if_table(&self) -> Option<Table<'v, 't>> {
         match self.value {
             DeValue::Table(table) => Some(Table {
-                table,
+                keys: table,
                 offset: self.offset,
                 path: self.path.clone(),
                 mistakes: self.mistakes,
@@ -212,7 +212,7 @@ impl<'v, 't> Item<'v, 't> {
 impl<'v, 't> Table<'v, 't> {
     /// The whole file.
     pub fn root(table: &'v Spanned<DeTable<'t>>, mistakes: &'v Mistakes<'t>) -> Self {
-        Self { table: table.get_ref(), offset: 0, path: String::new(), mistakes, asked: RefCell::default() }
+        Self { keys: table.get_ref(), offset: 0, path: String::new(), mistakes, asked: RefCell::default() }
     }
 
     fn child(&self, key: &str) -> String {
@@ -221,20 +221,20 @@ impl<'v, 't> Table<'v, 't> {
 
     /// The value of a key, if there.
     pub fn get(&self, key: &str) -> Option<Item<'v, 't>> {
-        let (name, value) = self.table.get_key_value(key)?;
+        let (name, value) = self.keys.get_key_value(key)?;
         self.asked.borrow_mut().insert(name.get_ref().as_ref());
         Some(Item { value: value.get_ref(), offset: name.span().start, path: self.child(key), mistakes: self.mistakes })
     }
 
     /// Whether the key is there.
     pub fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+        self.keys.contains_key(key)
     }
 
     /// Every key and value in the order written.
     pub fn entries(&self) -> Vec<(&'v str, Item<'v, 't>)> {
         let mut entries: Vec<_> = self
-            .table
+            .keys
             .iter()
             .map(|(name, value)| {
                 let key: &'v str = name.get_ref().as_ref();

@@ -199,6 +199,7 @@ fn each(found: Vec<Found<'_>>, change: impl Fn(&str) -> Option<String>) -> Vec<F
     out
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm per step of the closed list")]
 fn one<'r>(step: &Step, found: Vec<Found<'r>>, scope: &Scope<'_>, reading: &mut Reading) -> Vec<Found<'r>> {
     match step {
         Step::Trim => each(found, |text| Some(text.trim().to_owned())),

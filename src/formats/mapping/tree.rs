@@ -169,7 +169,7 @@ fn element(
         let value = attribute.value.as_ref();
         let value = if value.contains('&') { super::labels::strip(value) } else { value.to_owned() };
         if let Some(rest) = key.strip_prefix("xmlns") {
-            scopes.push((depth, rest.trim_start_matches(':').to_owned(), value))
+            scopes.push((depth, rest.trim_start_matches(':').to_owned(), value));
         } else {
             let local = key.rsplit(':').next().unwrap_or(&key);
             map.insert(format!("@{local}"), Value::from(value));

@@ -179,7 +179,8 @@ fn groups(tender: &Json<'_>, notice: &mut Notice, reading: &mut Reading) {
     for node in tender.get("lotGroups").each() {
         let Some(id) = node.text_of("id").filter(|id| !notice.lots.iter().any(|lot| lot.id == *id)) else { continue };
         let mut group = Lot::new(id, LotKind::Group);
-        group.members = node.get("relatedLots").each().filter_map(Json::text).map(|id| id.into_owned()).collect();
+        group.members =
+            node.get("relatedLots").each().filter_map(Json::text).map(std::borrow::Cow::into_owned).collect();
         text(node, "title", "tender.lotGroups[].title", &mut group.title, reading);
         text(node, "description", "tender.lotGroups[].description", &mut group.description, reading);
         let ceiling = node.get("maximumValue");

@@ -73,7 +73,7 @@ impl<'a> Json<'a> {
 
     /// The elements of a list, or the value itself where a list was meant; a list in a list is laid flat.
     pub fn each(&self) -> impl Iterator<Item = &Json<'a>> {
-        self.items().iter().flat_map(|item| item.items()).filter(|item| !item.is_null()).take(MAX_LIST)
+        self.items().iter().flat_map(Json::items).filter(|item| !item.is_null()).take(MAX_LIST)
     }
 
     /// Whether there is at least one element.

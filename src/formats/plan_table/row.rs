@@ -185,13 +185,13 @@ fn uncut(text: &str) -> String {
     let mut whole = String::with_capacity(text.len() + 8);
     let mut run = 0;
     for c in text.chars().chain(std::iter::once(' ')) {
-        if !c.is_ascii_digit() {
+        if c.is_ascii_digit() {
+            run += 1;
+        } else {
             if run == 7 {
                 whole.push('0');
             }
             run = 0;
-        } else {
-            run += 1;
         }
         whole.push(c);
     }
@@ -254,9 +254,9 @@ fn amounts(notice: &mut Notice, found: &Found, reading: &mut Reading, plan: &Pla
         match read(path, text) {
             Some(band) => match band.exact() {
                 Some(number) => {
-                    exact = Some((path.clone(), number, *kind, currency_of(path, text), vat_of(path, text)))
+                    exact = Some((path.clone(), number, *kind, currency_of(path, text), vat_of(path, text)));
                 }
-                None => keep_band(reading, path, text, band, currency_of(path, text), vat_of(path, text)),
+                None => keep_band(reading, path, text, band, currency_of(path, text).as_deref(), vat_of(path, text)),
             },
             None => {
                 reading.keep(path, text.as_str());
@@ -289,7 +289,7 @@ fn amounts(notice: &mut Notice, found: &Found, reading: &mut Reading, plan: &Pla
 }
 
 /// A band is no amount: both ends are kept, and the field stays empty.
-fn keep_band(reading: &mut Reading, path: &str, text: &str, band: Band, currency: Option<String>, vat: Vat) {
+fn keep_band(reading: &mut Reading, path: &str, text: &str, band: Band, currency: Option<&str>, vat: Vat) {
     let end = |end: Option<Decimal>| end.map(|end| end.to_string());
     reading.keep(path, text);
     reading
@@ -347,7 +347,7 @@ fn identity(
         write!(key, "\n{}\n", year.unwrap_or(0)).expect("a string takes what is written");
         match &found.local {
             Some(local) => key += &plain(local),
-            None => key += &format!("{}\n{}", text_key(&notice.title), notice.cpv.join(" ")),
+            None => key.extend([&text_key(&notice.title), "\n", &notice.cpv.join(" ")]),
         }
         let hash = RawId::of(key.as_bytes()).to_string();
         format!("plan-{}", &hash[..16])

@@ -156,6 +156,7 @@ pub(super) const VOCABULARY: Vocabulary<El> = Vocabulary {
     }),
 };
 
+#[expect(clippy::too_many_lines, reason = "one long table of names")]
 fn element(local: &str) -> Option<El> {
     Some(match local {
         "P" | "MLI_OCCUR" | "TI_MARK" | "TXT_MARK" | "TI_GRSEQ" | "GR_SEQ" | "BLK_BTX_SEQ" | "MARK_LIST" => El::Block,
@@ -357,10 +358,6 @@ fn by_part(local: &str) -> Option<El> {
 
 /// BT-105 for the marker elements of the forms. Direct awards of Regulation 1370/2007 are awards without a call.
 fn procedure(local: &str) -> Option<&'static str> {
-    if local.ends_with("AWARD_WITHOUT_PRIOR_PUBLICATION") {
-        return Some("neg-wo-call");
-    }
-    let kind = local.find("PT_").filter(|at| *at == 0 || local[..*at].ends_with('_')).map(|at| &local[at + 3..])?;
     const KINDS: &[(&str, &str)] = &[
         ("OPEN", "open"),
         ("RESTRICTED", "restricted"),
@@ -377,6 +374,10 @@ fn procedure(local: &str) -> Option<&'static str> {
         ("REQUEST_EXPRESSION_INTEREST", "exp-int-rail"),
         ("DA_", "neg-wo-call"),
     ];
+    if local.ends_with("AWARD_WITHOUT_PRIOR_PUBLICATION") {
+        return Some("neg-wo-call");
+    }
+    let kind = local.find("PT_").filter(|at| *at == 0 || local[..*at].ends_with('_')).map(|at| &local[at + 3..])?;
     KINDS.iter().find(|(start, _)| kind.starts_with(start)).map(|(_, code)| *code)
 }
 

@@ -50,7 +50,7 @@ type Reader<'a> = dyn Fn(&RawDocument) -> Result<Parsed, ParseError> + Sync + 'a
 pub fn torture(found: &Found, wanted: Mutations, read: &Reader<'_>) -> Tally {
     let mut tally = Tally::default();
     let body = &found.document.body;
-    let mut random = fastrand::Rng::with_seed(wanted.seed ^ u64::from(body.len() as u32));
+    let mut random = fastrand::Rng::with_seed(wanted.seed ^ body.len() as u64);
     let mut try_one = |what: String, bytes: Vec<u8>| {
         let spoilt = document(&found.name, bytes);
         let started = Instant::now();

@@ -47,6 +47,7 @@ fn contact(text: &str) -> Option<String> {
     (mail || phone).then(|| text.to_owned())
 }
 
+#[expect(clippy::print_stdout, reason = "says how much was looked for")]
 #[test]
 fn no_contact_of_a_real_document_is_in_a_notice() {
     let Some(corpus) = crate::corpus() else { return };

@@ -80,7 +80,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     for path in entries(folder) {
         let mut body = fs::read(&path).expect("readable");
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if name.ends_with(".gz") {
+        if body.starts_with(&[0x1f, 0x8b]) {
             let mut plain = Vec::new();
             flate2::read::GzDecoder::new(body.as_slice()).read_to_end(&mut plain).expect("gzip");
             body = plain;

@@ -100,6 +100,7 @@ pub fn coverage(corpus: &Path) -> Vec<Coverage> {
     found
 }
 
+#[expect(clippy::print_stdout, reason = "figures for people")]
 #[test]
 fn real_pipelines_are_read_row_by_row() {
     let Some(corpus) = crate::corpus() else { return };

@@ -66,6 +66,7 @@ fn plain(text: &str) -> Option<String> {
 }
 
 /// Every field that the second reader finds, and whether the notice has the same.
+#[expect(clippy::too_many_lines, reason = "one walk through every field")]
 fn compare(root: Node<'_, '_>, notice: &Notice) -> Vec<(&'static str, bool)> {
     let mut found: Vec<(&'static str, bool)> = Vec::new();
     let data = |name: &str| under(root, &["CODED_DATA_SECTION"])[0].descendants().find(|node| is(node, &[name]));
