@@ -92,6 +92,11 @@ impl<'t> Row<'t> {
         from..self.sheet.rows[self.number] as usize
     }
 
+    /// Whether it has no cell.
+    pub fn is_empty(self) -> bool {
+        self.cells().is_empty()
+    }
+
     /// How many cells it has.
     pub fn len(self) -> usize {
         self.cells().len()
