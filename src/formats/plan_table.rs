@@ -73,8 +73,8 @@ fn read_sheet(
             parsed.non_notice(NonNotice::HeaderRow);
         } else if plan.is_total(row) {
             parsed.non_notice(NonNotice::TotalRow);
-        } else if let Some(nature) = plan.section(row) {
-            section = nature.or(section);
+        } else if let Some(opened) = plan.section(row) {
+            section = opened.nature.or(section);
             parsed.non_notice(NonNotice::SectionRow);
         } else {
             match row::read(document, plan, &around, row, section, seen) {
@@ -221,8 +221,8 @@ impl Plan {
                 .all(|role| self.cell(row, *role).is_empty())
     }
 
-    /// A row that opens a section, with the nature it is about.
-    fn section(&self, row: Row<'_>) -> Option<Option<Nature>> {
+    /// Whether a row only opens a section: one cell alone, `A. ROBE` with or without its sum, `A | ROBOTY BUDOWLANE`.
+    fn section(&self, row: Row<'_>) -> Option<Section> {
         let mut filled: Vec<&str> = Vec::new();
         for cell in row.iter().map(str::trim).filter(|cell| !cell.is_empty()) {
             // A merged cell may be written into every column.
@@ -237,13 +237,21 @@ impl Plan {
             .filter(|(mark, _)| mark.chars().count() <= 3)
             .map_or(text, |(_, rest)| rest.trim());
         let nature = nature_of(without_letter);
-        let bare = without_letter.split_whitespace().count() <= 3 && nature.is_some();
+        let one_word = without_letter.split_whitespace().count() == 1 && filled.len() <= 3;
+        let mark = |cell: &str| cell.chars().count() <= 4 && !cell.contains(|c: char| c.is_ascii_digit());
+        let bare = nature.is_some() && (one_word || filled.iter().all(|cell| *cell == text || mark(cell)));
         let planned = [Role::Cpv, Role::Procedure, Role::Launch, Role::Contract, Role::Start, Role::LocalId, Role::Id]
             .iter()
             .any(|role| !self.cell(row, *role).is_empty() && self.cell(row, *role) != text);
-        // `A. ROBE` with or without the sum of the section; or one cell alone.
-        (!planned && (filled.len() == 1 && self.layout.is_none() || bare && filled.len() <= 3)).then_some(nature)
+        let alone = filled.len() == 1 && self.layout.is_none();
+        (!planned && (alone || bare)).then_some(Section { nature })
     }
+}
+
+/// A part of a plan.
+struct Section {
+    /// What it is about, if its name says so.
+    nature: Option<Nature>,
 }
 
 /// Whether values stand where the layout has dates, amounts, codes and links.

@@ -92,8 +92,12 @@ impl<'t> Row<'t> {
         from..self.sheet.rows[self.number] as usize
     }
 
+    /// Whether it has no cell.
+    pub fn is_empty(self) -> bool {
+        self.cells().is_empty()
+    }
+
     /// How many cells it has.
-    #[expect(clippy::len_without_is_empty, reason = "`is_blank` is what a row of a table is asked")]
     pub fn len(self) -> usize {
         self.cells().len()
     }

@@ -165,13 +165,14 @@ fn cell_of(
                 push_new(&mut notice.places, place_of_nuts(nuts));
             }
         }
-        Role::Published => match period::read(text, Near::default()) {
-            Some((day, _, Precision::Day)) => notice.published_on = Some(day),
-            _ => {
+        Role::Published => {
+            if let Some((day, _, Precision::Day)) = period::read(text, Near::default()) {
+                notice.published_on = Some(day);
+            } else {
                 reading.issue(IssueCode::BadDate, path, text);
                 reading.keep(path, text);
             }
-        },
+        }
         // A contact is a person; a running number says nothing.
         Role::Contact | Role::Row => {}
         Role::Value | Role::Budget | Role::Funding | Role::Status | Role::Note | Role::NoPlan | Role::Keep => {
@@ -201,19 +202,14 @@ fn uncut(text: &str) -> String {
 
 fn window(notice: &mut Notice, reading: &mut Reading, around: &Around, path: &str, text: &str, meaning: WindowMeaning) {
     let near = Near { year: around.year, language: around.language.as_deref() };
-    match period::read(text, near) {
-        Some((from, to, precision)) => {
-            push_new(&mut notice.planned, Window { from, to, precision, meaning });
-            if precision != Precision::Day {
-                reading.keep(path, text);
-            }
-        }
-        None => {
-            reading.keep(path, text);
-            if !period::is_none(text) {
-                reading.issue(IssueCode::BadDate, path, text);
-            }
-        }
+    let found = period::read(text, near);
+    if let Some((from, to, precision)) = found {
+        push_new(&mut notice.planned, Window { from, to, precision, meaning });
+    } else if !period::is_none(text) {
+        reading.issue(IssueCode::BadDate, path, text);
+    }
+    if found.is_none_or(|(_, _, precision)| precision != Precision::Day) {
+        reading.keep(path, text);
     }
 }
 
@@ -251,19 +247,21 @@ fn amounts(notice: &mut Notice, found: &Found, reading: &mut Reading, plan: &Pla
     let vat_of = |path: &str, text: &str| LEXICON.vat(text).or_else(|| LEXICON.vat(path)).unwrap_or(Vat::Unknown);
     let mut exact = None;
     if let Some((path, text, kind)) = &found.value {
-        match read(path, text) {
-            Some(band) => match band.exact() {
-                Some(number) => {
-                    exact = Some((path.clone(), number, *kind, currency_of(path, text), vat_of(path, text)));
-                }
-                None => keep_band(reading, path, text, band, currency_of(path, text).as_deref(), vat_of(path, text)),
-            },
-            None => {
-                reading.keep(path, text.as_str());
-                if !period::is_none(text) {
-                    reading.issue(IssueCode::BadAmount, path, text);
-                }
+        let (currency, vat) = (currency_of(path, text), vat_of(path, text));
+        let band = read(path, text);
+        match band.map(Band::exact) {
+            Some(Some(number)) => exact = Some((path.clone(), number, *kind, currency, vat)),
+            Some(None) => {
+                // A band is no amount: both ends are kept, and the field stays empty.
+                let end = |end: Option<Decimal>| end.map(|end| end.to_string());
+                let (low, high) = (end(band.and_then(|band| band.low)), end(band.and_then(|band| band.high)));
+                reading.keep("value-band", json!({ "low": low, "high": high, "currency": currency, "vat": vat }));
             }
+            None if period::is_none(text) => {}
+            None => reading.issue(IssueCode::BadAmount, path, text),
+        }
+        if exact.is_none() {
+            reading.keep(path, text.as_str());
         }
     }
     // The years' amounts stand in for a total that is not given, or given as zero.
@@ -286,14 +284,6 @@ fn amounts(notice: &mut Notice, found: &Found, reading: &mut Reading, plan: &Pla
     if let Some((path, number, kind, currency, vat)) = exact {
         notice.estimated_value = reading.amount(&path, &number.to_string(), currency.as_deref(), kind, vat);
     }
-}
-
-/// A band is no amount: both ends are kept, and the field stays empty.
-fn keep_band(reading: &mut Reading, path: &str, text: &str, band: Band, currency: Option<&str>, vat: Vat) {
-    let end = |end: Option<Decimal>| end.map(|end| end.to_string());
-    reading.keep(path, text);
-    reading
-        .keep("value-band", json!({ "low": end(band.low), "high": end(band.high), "currency": currency, "vat": vat }));
 }
 
 /// How long the contract is to run: a number of months where nothing else is said.
@@ -345,10 +335,8 @@ fn identity(
         let year = around.year.or_else(|| notice.planned.first().map(|window| window.from.year()));
         // Writing to a string cannot fail.
         write!(key, "\n{}\n", year.unwrap_or(0)).expect("a string takes what is written");
-        match &found.local {
-            Some(local) => key += &plain(local),
-            None => key.extend([&text_key(&notice.title), "\n", &notice.cpv.join(" ")]),
-        }
+        let (title, cpv) = (text_key(&notice.title), notice.cpv.join(" "));
+        key += &found.local.as_deref().map_or_else(|| format!("{title}\n{cpv}"), plain);
         let hash = RawId::of(key.as_bytes()).to_string();
         format!("plan-{}", &hash[..16])
     });
@@ -393,16 +381,13 @@ fn entities(text: &str) -> Option<String> {
             }
             None => NAMED.iter().find(|(known, _)| *known == name).map(|(_, character)| *character),
         });
-        match (name, character) {
-            (Some(name), Some(character)) => {
-                out.push(character);
-                rest = &after[name.len() + 2..];
-                changed = true;
-            }
-            _ => {
-                out.push('&');
-                rest = &after[1..];
-            }
+        if let (Some(name), Some(character)) = (name, character) {
+            out.push(character);
+            rest = &after[name.len() + 2..];
+            changed = true;
+        } else {
+            out.push('&');
+            rest = &after[1..];
         }
     }
     out.push_str(rest);

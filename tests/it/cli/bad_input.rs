@@ -40,7 +40,7 @@ fn bad_documents() -> Vec<(&'static str, Vec<u8>)> {
         ("wrong-encoding.xml", wrong_encoding),
         ("entity-bomb.xml", bomb.into_bytes()),
         ("deep.xml", deep.into_bytes()),
-        ("other-root.xml", b"<feed xmlns=\"http://www.w3.org/2005/Atom\"/>".to_vec()),
+        ("other-root.xml", b"<menu xmlns=\"urn:canteen\"/>".to_vec()),
     ]
 }
 

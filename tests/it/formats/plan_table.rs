@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tenderwatch::formats::{self, ParseError, Parsed, plan_table};
+use tenderwatch::notice::Nature;
 
 use super::{Coverage, document};
 
@@ -100,14 +101,13 @@ pub fn coverage(corpus: &Path) -> Vec<Coverage> {
     found
 }
 
-#[expect(clippy::print_stdout, reason = "figures for people")]
 #[test]
 fn real_pipelines_are_read_row_by_row() {
     let Some(corpus) = crate::corpus() else { return };
     for columns in FILES {
         let Real { parsed, rows } = real(&corpus.join("plans").join(columns.file));
         let records = &parsed.records;
-        println!("{}: {records:?}", columns.file);
+        eprintln!("{}: {records:?}", columns.file);
         assert_eq!((records.read, records.quarantined), (rows.len() as u64, 0), "{}", columns.file);
         let ids: std::collections::BTreeSet<_> = parsed.notices.iter().map(|notice| notice.id.as_str()).collect();
         assert_eq!(ids.len(), parsed.notices.len(), "every notice has an id of its own");
@@ -123,10 +123,10 @@ fn real_pipelines_are_read_row_by_row() {
                 examples.push(format!("{}={}", issue.path, issue.value));
             }
         }
-        println!("{codes:#?}");
+        eprintln!("{codes:#?}");
     }
     for line in coverage(&corpus) {
-        println!("{} {}: {} of {} {}", line.format, line.field, line.read, line.there, line.why);
+        eprintln!("{} {}: {} of {} {}", line.format, line.field, line.read, line.there, line.why);
         assert!(line.read == line.there || !line.why.is_empty(), "{}: {} of {}", line.field, line.read, line.there);
     }
 }
@@ -162,6 +162,20 @@ fn other_tables_are_not_claimed() {
         let body = std::fs::read(corpus.join(file)).expect("readable");
         assert!(!(plan_table::FORMAT.sniff)(&body), "{file}");
     }
+}
+
+/// A short title of an item is no section, and the name of a section is no item.
+#[test]
+fn sections_are_told_from_items() {
+    let text = "R.br.;Predmet nabavke;Procijenjena vrijednost;Vrsta postupka;Okvirni datum pokretanja\n\
+                A;RADOVI;;;\nI.;ROBOTY BUDOWLANE;;;\n2;Usluge čišćenja;1.000,00;;\nB. USLUGE;;9.000,00;;\n3;Prsluci;5;;\n";
+    let parsed = read(text).expect("a plan");
+    let titles: Vec<_> =
+        parsed.notices.iter().filter_map(|notice| notice.title.first()).map(|(_, text)| text).collect();
+    assert_eq!(titles, ["Usluge čišćenja", "Prsluci"]);
+    let natures: Vec<_> = parsed.notices.iter().map(|notice| notice.nature.map(Nature::as_str)).collect();
+    assert_eq!(natures, [Some("works"), Some("services")]);
+    assert_eq!(parsed.records.by_rule["section-row"], 3);
 }
 
 /// A plan is published again with rows put in and moved: what stays keeps its id.
