@@ -185,8 +185,15 @@ pub fn cpv_digits(text: &str) -> Option<&str> {
     (digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
 }
 
+/// Seven digits are a code that lost a zero at its front (read as a number) or at its end: whichever is in the list; when
+/// neither or both are, the front.
+fn padded(digits: &str) -> String {
+    let (front, end) = (format!("0{digits}"), format!("{digits}0"));
+    if cpv_label(&front).is_none() && cpv_label(&end).is_some() { end } else { front }
+}
+
 /// CPV codes in a text, 8 digits each, each once, in order. A run of 8 digits counts, with or without check digit; a
-/// run of 7 (its leading zero lost) only when nothing but codes stands in the text, or when a check digit follows.
+/// run of 7 (one zero lost) only when nothing but codes stands in the text, or when a check digit follows.
 pub fn cpv_in(text: &str) -> Vec<String> {
     let only_codes = !text.chars().any(char::is_alphabetic);
     let mut found: Vec<String> = Vec::new();
@@ -204,7 +211,7 @@ pub fn cpv_in(text: &str) -> Vec<String> {
             && !bytes.get(end + 2).is_some_and(u8::is_ascii_digit);
         let code = match digits.len() {
             8 => Some(digits.to_owned()),
-            7 if only_codes || checked => Some(format!("0{digits}")),
+            7 if only_codes || checked => Some(padded(digits)),
             9 if cpv_label(&digits[..8]).is_some() => Some(digits[..8].to_owned()),
             _ => None,
         };
@@ -291,6 +298,14 @@ mod tests {
         assert!(cpv_prefix_exists("03"));
         assert!(!cpv_prefix_exists("99"));
         assert!(!cpv_prefix_exists("3"));
+    }
+
+    #[test]
+    fn seven_digits_get_back_the_zero_that_makes_a_code() {
+        assert_eq!(cpv_in("3311161"), ["33111610"]);
+        assert_eq!(cpv_in("3111000-1"), ["03111000"]);
+        assert_eq!(cpv_in("Lot 1234567 of drones"), Vec::<String>::new());
+        assert_eq!(cpv_in("35613000-8, 35613000|30200000"), ["35613000", "30200000"]);
     }
 
     #[test]

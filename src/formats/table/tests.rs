@@ -163,6 +163,12 @@ fn a_workbook_is_read_cell_by_cell() {
 }
 
 #[test]
+fn a_link_that_nothing_calculated_shows_its_text() {
+    let bytes = xlsx("<row r='1'><c r='A1'><f>HYPERLINK(\"https://example.org/7\",\"seven\")</f><v>0</v></c></row>");
+    assert_eq!(rows(&bytes), [vec!["seven"]]);
+}
+
+#[test]
 fn a_workbook_with_a_cell_far_away_is_refused() {
     let far = "<row r='1048577'><c r='A1048577'><v>1</v></c></row>";
     assert_eq!(refused(&xlsx(far)), "too-large");

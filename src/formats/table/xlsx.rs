@@ -86,7 +86,9 @@ fn sheet(
         match formula {
             Some((url, shown)) => {
                 sheet.link_here(column, &url);
-                sheet.push(if text.is_empty() { &shown } else { &text }, budget)?;
+                // A program that does not calculate writes 0 as the value of a formula.
+                let calculated = !text.is_empty() && (text != "0" || shown.is_empty());
+                sheet.push(if calculated { &text } else { &shown }, budget)?;
             }
             None => sheet.push(&text, budget)?,
         }
