@@ -76,10 +76,7 @@ fn party<'t>(node: Node<'t>, reading: &mut Reading<'t>) -> Organisation {
         }
     }
     names.put_first(reading.official);
-    // `ORG-null`: a program wrote that there is none.
-    let company_id = node
-        .path(&[El::PartyLegalEntity, El::CompanyID])
-        .filter(|id| !id.text().rsplit('-').next().is_some_and(|last| last.eq_ignore_ascii_case("null")));
+    let company_id = node.path(&[El::PartyLegalEntity, El::CompanyID]);
     let scheme = company_id.and_then(|id| id.attribute("schemeID").or_else(|| id.attribute("schemeName")));
     let address = node.first(El::PostalAddress);
     let in_address = |names: &[El]| address.and_then(|address| address.path(names));

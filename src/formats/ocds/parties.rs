@@ -244,8 +244,9 @@ fn identify(node: &Json<'_>, found: &mut Organisation) {
 
 /// `IT-CF-NAN`, `N/A`: an export wrote that there is none.
 fn is_placeholder(id: &str) -> bool {
-    let last = id.rsplit('-').next().unwrap_or(id).trim();
-    matches!(last.to_ascii_uppercase().as_str(), "" | "NAN" | "NULL" | "NONE" | "N/A" | "UNDEFINED") || id == "0"
+    let id = id.trim().to_ascii_uppercase();
+    let last = id.rsplit('-').next().unwrap_or("");
+    matches!(last, "" | "NAN") || matches!(id.as_str(), "0" | "NULL" | "NONE" | "N/A" | "UNDEFINED")
 }
 
 /// `1`, `org-2`, `ORG-0001`, `party3`: numbers within one release.
