@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
 use crate::fetch::{FetchError, Fetched, Fetcher, HostPolicy, Request, Tally};
-use crate::source::{CalendarFile, Gaps, Plan, Source, StatusMeaning, fill_dates};
+use crate::source::{Filling, Gaps, Issues, PlanKind, Source, StatusMeaning};
 
 /// Pages of one gap check: 250 rows each, far above any day.
 const PAGES: usize = 200;
@@ -119,11 +120,15 @@ impl<'a> Crawler<'a> {
         &self.policy.tally
     }
 
-    /// The plan, of which there is one kind so far.
-    pub fn calendar(&self) -> &'a CalendarFile {
-        let Plan::CalendarFile(plan) =
-            self.source.plan.as_ref().expect("only active sources are crawled, and those have a plan");
-        plan
+    /// The plan of numbered issues.
+    ///
+    /// # Panics
+    /// For a source with another plan: those are crawled otherwise.
+    pub fn calendar(&self) -> &'a Issues {
+        match self.source.plan.as_ref().map(|plan| &plan.kind) {
+            Some(PlanKind::Issues(issues)) => issues,
+            _ => panic!("only sources of numbered issues are crawled by issue"),
+        }
     }
 
     /// The address of an issue's package.
@@ -155,7 +160,7 @@ impl<'a> Crawler<'a> {
     /// Anything but a readable answer.
     pub async fn discover(&self, day: Date) -> Result<Option<Issue>, CrawlError> {
         let discover = &self.calendar().discover;
-        let body = fill_dates(&discover.json, day).expect("checked when the source was loaded");
+        let body = self.body(&discover.json, day);
         let answer = self.ask_json(discover.url.as_str(), body).await?;
         match find(&answer, &discover.issue) {
             None | Some(Value::Null) => Ok(None),
@@ -173,7 +178,7 @@ impl<'a> Crawler<'a> {
     /// Anything but a complete list.
     pub async fn list_day(&self, day: Date) -> Result<Option<BTreeSet<String>>, CrawlError> {
         let Some(gaps) = &self.source.check.gaps else { return Ok(None) };
-        let mut body = fill_dates(&gaps.json, day).expect("checked when the source was loaded");
+        let mut body = self.body(&gaps.json, day);
         let mut numbers = BTreeSet::new();
         let mut last_token = None;
         for _ in 0..PAGES {
@@ -206,6 +211,16 @@ impl<'a> Crawler<'a> {
         let (n, year) = number.split_once('-').unwrap_or((number, ""));
         let url = gaps.detail.replace("{n}", n).replace("{yyyy}", year);
         self.ask(&Request { max_bytes: Some(ANSWER_BYTES), ..Request::get(url) }).await
+    }
+
+    fn body(&self, json: &Value, day: Date) -> Value {
+        let moment = day.to_zoned(self.zone()).expect("a day of the calendar");
+        Filling::default().moment("date", moment).json(json).expect("checked when the source was loaded")
+    }
+
+    /// The publisher's zone.
+    pub fn zone(&self) -> TimeZone {
+        self.source.plan.as_ref().map_or(TimeZone::UTC, |plan| plan.zone.clone())
     }
 
     async fn ask_json(&self, url: &str, body: Value) -> Result<Value, CrawlError> {
@@ -250,7 +265,7 @@ impl<'a> Crawler<'a> {
         }
         match (fetched.status, self.source.check.status.get(&fetched.status)) {
             (_, Some(StatusMeaning::Blocked)) => Meaning::Blocked(format!("status {}", fetched.status)),
-            (_, Some(StatusMeaning::Missing | StatusMeaning::Empty)) => Meaning::Missing,
+            (_, Some(StatusMeaning::Missing | StatusMeaning::Empty | StatusMeaning::Retry)) => Meaning::Missing,
             (200, None) => {
                 let is_page = fetched.header("content-type").is_some_and(|media| media.starts_with("text/html"));
                 if is_page { Meaning::Blocked("a web page came instead of data".to_owned()) } else { Meaning::There }
@@ -296,8 +311,8 @@ fn find<'v>(json: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 /// Publication days after `last` on which an issue should be there by `now`: none means that "not there" is no gap.
-pub fn days_due(plan: &CalendarFile, last: Date, now: Timestamp) -> u32 {
-    let local = now.to_zoned(plan.zone.clone());
+pub fn days_due(plan: &Issues, zone: TimeZone, last: Date, now: Timestamp) -> u32 {
+    let local = now.to_zoned(zone);
     let mut until = local.date();
     if local.time() < plan.ready_after {
         until = until.checked_sub(1.day()).unwrap_or(until);
@@ -349,9 +364,10 @@ mod tests {
     fn weekends_and_mornings_are_no_gaps() {
         let sources = crate::source::load(&Definitions::default()).expect("valid");
         let ted = sources.iter().find(|source| source.id.as_str() == "eu-ted").expect("shipped");
-        let Some(Plan::CalendarFile(plan)) = &ted.plan else { panic!("a plan") };
+        let plan = ted.plan.as_ref().expect("a plan");
+        let PlanKind::Issues(issues) = &plan.kind else { panic!("numbered issues") };
         let friday = jiff::civil::date(2026, 11, 20);
-        let due = |now: &str| days_due(plan, friday, now.parse().expect("a time"));
+        let due = |now: &str| days_due(issues, plan.zone.clone(), friday, now.parse().expect("a time"));
         assert_eq!(due("2026-11-20T23:00:00Z"), 0);
         assert_eq!(due("2026-11-22T12:00:00Z"), 0, "Sunday");
         assert_eq!(due("2026-11-23T08:00:00Z"), 0, "Monday 09:00 in Luxembourg");

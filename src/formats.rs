@@ -16,6 +16,7 @@ pub mod mapping;
 pub mod ocds;
 pub mod plan_table;
 pub mod privacy;
+pub mod probe;
 mod reading;
 pub mod table;
 pub mod ted_export;

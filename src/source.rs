@@ -1,21 +1,36 @@
 //! `sources/*.toml` → [`Source`]: who publishes, how to ask, how gently. Strict: a typo is an error with file, line and path.
 //!
-//! The dialect is plan × page × document × record × map. It knows what may be said; it asks nobody.
+//! The dialect is access × session × plan × page × detail × change × check, and document × record × map. It knows what may be said; it asks nobody.
 
+mod access;
+mod ask;
+mod check;
+mod detail;
+mod page;
+mod plan;
+mod schedule;
 mod template;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::civil::{Date, Time, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use url::Url;
 
-pub use self::template::fill_dates;
+pub use self::access::{Access, Boot, Hours, Robots, SessionRules};
+pub use self::ask::{Ask, AskBody, Method, Param, Question};
+pub use self::check::{Canary, Check, FilterCheck, Gaps, Publishes, StatusMeaning};
+pub use self::detail::{Change, Detail, IndexRows};
+pub use self::page::{Cap, Paging, PagingKind};
+pub use self::plan::{
+    Catalogue, DateWindow, Discover, IdRange, Issues, Length, Missing, Periods, Plan, PlanKind, Unit,
+};
+pub use self::schedule::Schedule;
+pub use self::template::Filling;
 use crate::codes;
 use crate::config::parse_duration;
 use crate::definitions::{DefinitionError, DefinitionFile, Definitions};
@@ -44,8 +59,16 @@ pub struct Source {
     pub caveats: Vec<String>,
     /// Why we may, and how gently.
     pub access: Access,
+    /// What every request carries.
+    pub session: SessionRules,
     /// Which requests start a run; `None` when it is only imported, which an active source is not.
     pub plan: Option<Plan>,
+    /// How one list comes in several answers.
+    pub paging: Paging,
+    /// What is asked for each row.
+    pub detail: Option<Detail>,
+    /// How little is asked when nothing is new.
+    pub change: Change,
     /// How the documents come.
     pub document: Document,
     /// What identifies a record.
@@ -94,64 +117,6 @@ pub enum SourceEvidence {
     Unconfirmed,
 }
 
-/// Why we may ask, and how gently.
-#[derive(Clone, Debug)]
-pub struct Access {
-    /// Reuse terms.
-    pub licence: String,
-    /// What a copy must say.
-    pub attribution: String,
-    /// Host names that may be asked.
-    pub hosts: Vec<String>,
-    /// Hosts that may be asked although their address is not public (a test publisher).
-    pub private_hosts: Vec<String>,
-    /// Between the starts of two requests to one host.
-    pub delay: Duration,
-    /// Share of the delay that is added at random.
-    pub jitter: f64,
-    /// Requests at a time per host.
-    pub concurrency: usize,
-    /// Before the first retry.
-    pub backoff: Option<Duration>,
-    /// Requests per day.
-    pub daily_requests: Option<u32>,
-}
-
-/// Which requests start a run. The closed set grows with the sources.
-#[derive(Clone, Debug)]
-pub enum Plan {
-    /// A file per period.
-    CalendarFile(CalendarFile),
-}
-
-/// A file per numbered issue of a year.
-#[derive(Clone, Debug)]
-pub struct CalendarFile {
-    /// With `{yyyy}` and `{nnnnn}`.
-    pub url: String,
-    /// The publisher's zone.
-    pub zone: TimeZone,
-    /// Days on which an issue appears.
-    pub weekdays: Vec<Weekday>,
-    /// From when on the day's issue can be asked for.
-    pub ready_after: Time,
-    /// How far back a first run goes.
-    pub first_run: Duration,
-    /// How a date becomes an issue.
-    pub discover: Discover,
-}
-
-/// A request that says which issue belongs to a date.
-#[derive(Clone, Debug)]
-pub struct Discover {
-    /// Asked with POST.
-    pub url: Url,
-    /// The body, with `{date:FORMAT}` in strings.
-    pub json: serde_json::Value,
-    /// Where the answer says the issue, as `number/year`.
-    pub issue: String,
-}
-
 /// How documents come.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -166,29 +131,6 @@ pub struct Document {
 pub struct Record {
     /// The publisher's zone for dates without one.
     pub zone: TimeZone,
-}
-
-/// What a status of an answer means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StatusMeaning {
-    /// Not there (yet).
-    Missing,
-    /// The publisher refuses us.
-    Blocked,
-    /// There is nothing, and that is an answer.
-    Empty,
-}
-
-/// How answers are told from lies.
-#[derive(Clone, Debug)]
-pub struct Check {
-    /// HTTP status → meaning; 200 is an answer, everything else an error.
-    pub status: BTreeMap<u16, StatusMeaning>,
-    /// Media types an answer may have; empty for any.
-    pub content: Vec<String>,
-    /// How a day is proven complete.
-    pub gaps: Option<Gaps>,
 }
 
 /// How `import` recognises a source's documents.
@@ -208,27 +150,6 @@ impl Sniff {
     }
 }
 
-/// A list of what was published on a day, asked from the publisher's own search.
-#[derive(Clone, Debug)]
-pub struct Gaps {
-    /// Asked with POST.
-    pub url: Url,
-    /// The body, with `{date:FORMAT}` in strings.
-    pub json: serde_json::Value,
-    /// Path of the rows.
-    pub rows: String,
-    /// Key of the publication number in a row.
-    pub key: String,
-    /// Path of the declared total.
-    pub total: String,
-    /// Path of the token for the next page; it goes back into the body under the same name.
-    pub next: String,
-    /// Path of a flag that says the answer is cut short.
-    pub partial: Option<String>,
-    /// Where one notice is, with `{n}` and `{yyyy}`.
-    pub detail: String,
-}
-
 /// What only a mapping has is read by the mapping's own compiler.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -241,114 +162,23 @@ struct RawSource<D, R, S> {
     evidence: SourceEvidence,
     #[serde(default)]
     caveats: Vec<String>,
-    access: RawAccess,
-    plan: Option<RawPlan>,
-    page: Option<RawPage>,
+    access: access::RawAccess,
+    session: Option<access::RawSession>,
+    plan: Option<plan::RawPlan>,
+    page: Option<page::RawPage>,
+    detail: Option<detail::RawDetail>,
+    change: Option<detail::RawChange>,
     document: D,
     record: R,
     #[serde(default)]
-    check: RawCheck,
+    check: check::RawCheck,
     sniff: Option<S>,
     #[serde(rename = "map")]
     _map: Option<IgnoredAny>,
-    #[serde(rename = "detail")]
-    _detail: Option<IgnoredAny>,
     #[serde(rename = "variant")]
     _variant: Option<IgnoredAny>,
     #[serde(rename = "lookup")]
     _lookup: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAccess {
-    licence: String,
-    attribution: String,
-    #[serde(default)]
-    robots: Option<RawRobots>,
-    hosts: Vec<String>,
-    #[serde(default)]
-    private_hosts: Vec<String>,
-    delay: String,
-    #[serde(default)]
-    jitter: f64,
-    #[serde(default = "one")]
-    concurrency: usize,
-    backoff: Option<String>,
-    daily_requests: Option<u32>,
-}
-
-fn one() -> usize {
-    1
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRobots {
-    mode: RobotsMode,
-    reason: Option<String>,
-    on: Option<toml::value::Datetime>,
-}
-
-#[derive(Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum RobotsMode {
-    Obey,
-    Override,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum RawPlan {
-    CalendarFile {
-        unit: PlanUnit,
-        url: String,
-        zone: String,
-        weekdays: Vec<RawWeekday>,
-        ready_after: String,
-        #[serde(rename = "missing")]
-        _missing: MissingFile,
-        first_run: String,
-        discover: RawDiscover,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PlanUnit {
-    Issue,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum MissingFile {
-    NotYet,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawWeekday {
-    Mon,
-    Tue,
-    Wed,
-    Thu,
-    Fri,
-    Sat,
-    Sun,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawDiscover {
-    url: String,
-    json: serde_json::Value,
-    issue: String,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum RawPage {
-    None {},
 }
 
 #[derive(Deserialize)]
@@ -383,29 +213,6 @@ enum RecordKey {
     PublicationId,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCheck {
-    #[serde(default)]
-    status: BTreeMap<String, StatusMeaning>,
-    #[serde(default)]
-    content: Vec<String>,
-    gaps: Option<RawGaps>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawGaps {
-    url: String,
-    json: serde_json::Value,
-    rows: String,
-    key: String,
-    total: String,
-    next: String,
-    partial: Option<String>,
-    detail: String,
-}
-
 /// All source definitions, by id.
 ///
 /// # Errors
@@ -435,11 +242,12 @@ impl Source {
     fn parse_builtin(file: &DefinitionFile) -> Result<Self, Vec<DefinitionError>> {
         let raw: RawSource<RawDocumentRule, RawRecord, Sniff> = file.parse_all()?;
         let hosts = raw.access.hosts.clone();
-        let mut check = Checker { file, hosts: &hosts, errors: Vec::new() };
+        let mut check = Checker::new(file, &hosts);
         let document = check.document(&raw.document);
         let zone = check.zone("record.zone", &raw.record.zone);
         check.sniff(raw.sniff.as_ref());
-        let (Some(document), Some(zone)) = (document, zone) else { return Err(check.rest(&raw)) };
+        check.detail_keys();
+        let (Some(document), Some(zone)) = (document, zone) else { return Err(check.rest(&raw, &TimeZone::UTC)) };
         let sniff = raw.sniff.clone();
         check.source(raw, document, zone, sniff)
     }
@@ -461,7 +269,7 @@ impl Source {
             }
         };
         let hosts = raw.access.hosts.clone();
-        let check = Checker { file, hosts: &hosts, errors: Vec::new() };
+        let check = Checker::new(file, &hosts);
         match mapping {
             Ok(mapping) => {
                 let document =
@@ -469,7 +277,7 @@ impl Source {
                 check.source(raw, document, zone, None)
             }
             Err(mut errors) => {
-                let mut all = check.rest(&raw);
+                let mut all = check.rest(&raw, &zone);
                 all.append(&mut errors);
                 Err(all)
             }
@@ -516,17 +324,32 @@ fn is_there<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D
 struct Checker<'a> {
     file: &'a DefinitionFile,
     hosts: &'a [String],
+    /// Whether the address of the plan says where a page's number goes.
+    plan_mentions_page: bool,
     errors: Vec<DefinitionError>,
 }
 
-impl Checker<'_> {
+/// What a definition says about asking.
+struct Crawl {
+    access: Access,
+    session: SessionRules,
+    plan: Option<Plan>,
+    paging: Paging,
+    detail: Option<Detail>,
+    change: Change,
+    check: Check,
+}
+
+impl<'a> Checker<'a> {
+    fn new(file: &'a DefinitionFile, hosts: &'a [String]) -> Self {
+        Self { file, hosts, plan_mentions_page: false, errors: Vec::new() }
+    }
+
     /// Every mistake outside document, record and map.
-    fn rest<D, R, S>(mut self, raw: &RawSource<D, R, S>) -> Vec<DefinitionError> {
+    fn rest<D, R, S>(mut self, raw: &RawSource<D, R, S>, zone: &TimeZone) -> Vec<DefinitionError> {
         self.identity(raw);
-        self.access(&raw.access);
         self.url("homepage", &raw.homepage, false);
-        self.requests(raw);
-        self.answers(&raw.check);
+        self.crawl(raw, zone);
         self.errors
     }
 
@@ -539,12 +362,10 @@ impl Checker<'_> {
         sniff: Option<Sniff>,
     ) -> Result<Source, Vec<DefinitionError>> {
         self.identity(&raw);
-        let access = self.access(&raw.access);
         let homepage = self.url("homepage", &raw.homepage, false);
-        let plan = self.requests(&raw);
-        let answers = self.answers(&raw.check);
-        match (access, homepage, plan, answers) {
-            (Some(access), Some(homepage), Some(plan), Some(answers)) if self.errors.is_empty() => Ok(Source {
+        let crawl = self.crawl(&raw, &zone);
+        match (homepage, crawl) {
+            (Some(homepage), Some(crawl)) if self.errors.is_empty() => Ok(Source {
                 id: SourceId::new(self.file.id.clone()),
                 name: raw.name,
                 country: raw.country,
@@ -553,11 +374,15 @@ impl Checker<'_> {
                 status: raw.status,
                 evidence: raw.evidence,
                 caveats: raw.caveats,
-                access,
-                plan,
+                access: crawl.access,
+                session: crawl.session,
+                plan: crawl.plan,
+                paging: crawl.paging,
+                detail: crawl.detail,
+                change: crawl.change,
                 document,
                 record: Record { zone },
-                check: answers,
+                check: crawl.check,
                 sniff,
                 file: self.file.name.clone(),
                 overrides: self.file.overrides,
@@ -566,24 +391,52 @@ impl Checker<'_> {
         }
     }
 
-    /// Plan and paging; the inner `None` for a source that is only imported.
-    #[expect(clippy::option_option, reason = "a mistake and no plan are two things")]
-    fn requests<D, R, S>(&mut self, raw: &RawSource<D, R, S>) -> Option<Option<Plan>> {
-        match (&raw.plan, &raw.page) {
-            (Some(plan), Some(RawPage::None {})) => self.plan(plan).map(Some),
-            (None, None) if raw.status != Status::Active => Some(None),
-            (None, None) => {
-                self.complain("status", "an active source needs [plan] and [page]; without them it is only imported");
-                None
+    /// Everything about asking.
+    fn crawl<D, R, S>(&mut self, raw: &RawSource<D, R, S>, zone: &TimeZone) -> Option<Crawl> {
+        let access = self.access(&raw.access);
+        let session = raw.session.as_ref().map(|raw| self.session(raw)).unwrap_or_default();
+        let plan = raw.plan.as_ref().map(|raw| self.plan(raw, zone));
+        self.plan_mentions_page = matches!(&plan, Some(Some(plan)) if plan.ask.url.contains("{page}"));
+        let paging = raw.page.as_ref().map_or(Some(Paging::none()), |raw| self.page(raw));
+        let detail = raw.detail.as_ref().filter(|raw| raw.is_asked()).map(|raw| self.detail(raw));
+        let change = raw.change.as_ref().map_or(Some(Change::default()), |raw| self.change(raw));
+        let check = self.answers(&raw.check);
+        if raw.plan.is_none() {
+            if raw.status == Status::Active {
+                self.complain("status", "an active source needs a [plan]; without it, it is only imported");
             }
-            (Some(_), None) => {
-                self.complain("plan", "needs a [page] too, if only kind = \"none\"");
-                None
+            for (table, there) in
+                [("page", raw.page.is_some()), ("change", raw.change.is_some()), ("session", raw.session.is_some())]
+            {
+                if there {
+                    self.complain(table, "needs a [plan] too");
+                }
             }
-            (None, Some(_)) => {
-                self.complain("page", "needs a [plan] too");
-                None
-            }
+        }
+        Some(Crawl {
+            access: access?,
+            session,
+            plan: match plan {
+                Some(plan) => Some(plan?),
+                None => None,
+            },
+            paging: paging?,
+            detail: match detail {
+                Some(detail) => Some(detail?),
+                None => None,
+            },
+            change: change?,
+            check: check?,
+        })
+    }
+
+    /// Unknown keys of `[detail]`, where no mapping looks at them.
+    fn detail_keys(&mut self) {
+        let table = self.file.text.parse::<toml::Table>().unwrap_or_default();
+        let Some(detail) = table.get("detail").and_then(toml::Value::as_table) else { return };
+        let known: Vec<&str> = mapping::DETAIL_ASKS.iter().copied().chain(["document"]).collect();
+        for key in detail.keys().filter(|key| !known.contains(&key.as_str())) {
+            self.complain(&format!("detail.{key}"), format!("unknown key; [detail] knows {}", known.join(", ")));
         }
     }
 
@@ -618,86 +471,6 @@ impl Checker<'_> {
         }
     }
 
-    fn access(&mut self, raw: &RawAccess) -> Option<Access> {
-        for (path, text) in [("access.licence", &raw.licence), ("access.attribution", &raw.attribution)] {
-            if text.trim().is_empty() {
-                self.complain(path, "must not be empty");
-            }
-        }
-        if let Some(robots) = &raw.robots
-            && robots.mode == RobotsMode::Override
-            && (robots.reason.as_deref().unwrap_or_default().trim().is_empty() || robots.on.is_none())
-        {
-            self.complain("access.robots", "mode = \"override\" needs a reason and a date (on = 2026-11-22)");
-        }
-        if raw.hosts.is_empty() {
-            self.complain("access.hosts", "name at least one host");
-        }
-        for (at, host) in raw.hosts.iter().enumerate() {
-            let parsed = Url::parse(&format!("https://{host}/"));
-            if !parsed.is_ok_and(|url| url.host_str() == Some(host) && url.port().is_none()) {
-                self.complain(
-                    &format!("access.hosts[{at}]"),
-                    format!("expected a host name in lower case, found \"{host}\""),
-                );
-            }
-        }
-        let delay = self.duration("access.delay", &raw.delay);
-        if delay.is_some_and(|delay| !(Duration::from_millis(20)..=Duration::from_hours(1)).contains(&delay)) {
-            self.complain("access.delay", "must be between 20ms and 1h between two requests to one host");
-        }
-        if !(0.0..=1.0).contains(&raw.jitter) {
-            self.complain("access.jitter", "must be between 0 and 1: the share of the delay that is added at random");
-        }
-        if !(1..=8).contains(&raw.concurrency) {
-            self.complain("access.concurrency", "must be between 1 and 8 requests at a time");
-        }
-        let backoff = raw.backoff.as_ref().map(|text| self.duration("access.backoff", text));
-        if raw.daily_requests == Some(0) {
-            self.complain("access.daily_requests", "must be at least 1; to stop a source, set its status to paused");
-        }
-        Some(Access {
-            licence: raw.licence.clone(),
-            attribution: raw.attribution.clone(),
-            hosts: raw.hosts.clone(),
-            private_hosts: raw.private_hosts.clone(),
-            delay: delay?,
-            jitter: raw.jitter,
-            concurrency: raw.concurrency,
-            backoff: match backoff {
-                Some(backoff) => Some(backoff?),
-                None => None,
-            },
-            daily_requests: raw.daily_requests,
-        })
-    }
-
-    fn plan(&mut self, raw: &RawPlan) -> Option<Plan> {
-        let RawPlan::CalendarFile {
-            unit: PlanUnit::Issue, url, zone, weekdays, ready_after, first_run, discover, ..
-        } = raw;
-        self.template("plan.url", url, &["{yyyy}", "{nnnnn}"]);
-        let zone = self.zone("plan.zone", zone);
-        if weekdays.is_empty() {
-            self.complain("plan.weekdays", "name at least one day, such as \"mon\"");
-        }
-        let time: Option<Time> = ready_after.parse().ok();
-        if time.is_none() {
-            self.complain("plan.ready_after", format!("expected a time such as \"09:45\", found \"{ready_after}\""));
-        }
-        let first_run = self.duration("plan.first_run", first_run);
-        let discover_url = self.url("plan.discover.url", &discover.url, true);
-        self.body("plan.discover.json", &discover.json);
-        Some(Plan::CalendarFile(CalendarFile {
-            url: url.clone(),
-            zone: zone?,
-            weekdays: weekdays.iter().map(|day| weekday(*day)).collect(),
-            ready_after: time?,
-            first_run: first_run?,
-            discover: Discover { url: discover_url?, json: discover.json.clone(), issue: discover.issue.clone() },
-        }))
-    }
-
     fn document(&mut self, raw: &RawDocumentRule) -> Option<Document> {
         if raw.format != "sniff" && formats::find(&raw.format).is_none() {
             let known: Vec<&str> = formats::FORMATS.iter().map(|format| format.name).collect();
@@ -718,40 +491,6 @@ impl Checker<'_> {
         }
     }
 
-    fn answers(&mut self, raw: &RawCheck) -> Option<Check> {
-        let mut status = BTreeMap::new();
-        for (code, meaning) in &raw.status {
-            match code.parse::<u16>() {
-                Ok(number) if (100..600).contains(&number) && number != 200 => {
-                    status.insert(number, *meaning);
-                }
-                _ => self.complain(
-                    &format!("check.status.{code}"),
-                    format!("expected an HTTP status other than 200, found \"{code}\""),
-                ),
-            }
-        }
-        let gaps = match &raw.gaps {
-            None => None,
-            Some(gaps) => {
-                let url = self.url("check.gaps.url", &gaps.url, true);
-                self.body("check.gaps.json", &gaps.json);
-                self.template("check.gaps.detail", &gaps.detail, &["{n}", "{yyyy}"]);
-                Some(Gaps {
-                    url: url?,
-                    json: gaps.json.clone(),
-                    rows: gaps.rows.clone(),
-                    key: gaps.key.clone(),
-                    total: gaps.total.clone(),
-                    next: gaps.next.clone(),
-                    partial: gaps.partial.clone(),
-                    detail: gaps.detail.clone(),
-                })
-            }
-        };
-        Some(Check { status, content: raw.content.clone(), gaps })
-    }
-
     fn template(&mut self, path: &str, text: &str, placeholders: &[&str]) {
         let mut filled = text.to_owned();
         for placeholder in placeholders {
@@ -769,7 +508,8 @@ impl Checker<'_> {
 
     /// Date placeholders in the strings of a body must have a format that works.
     fn body(&mut self, path: &str, json: &serde_json::Value) {
-        if let Err(message) = fill_dates(json, Date::constant(2026, 1, 2)) {
+        let day = Date::constant(2026, 1, 2).to_zoned(TimeZone::UTC).expect("a day in UTC");
+        if let Err(message) = Filling::default().moment("date", day).json(json) {
             self.complain(path, message);
         }
         if !json.is_object() {
@@ -821,18 +561,6 @@ pub fn readers(sources: &[Source]) -> Readers {
         _ => None,
     });
     Readers::new(mapped.collect())
-}
-
-fn weekday(day: RawWeekday) -> Weekday {
-    match day {
-        RawWeekday::Mon => Weekday::Monday,
-        RawWeekday::Tue => Weekday::Tuesday,
-        RawWeekday::Wed => Weekday::Wednesday,
-        RawWeekday::Thu => Weekday::Thursday,
-        RawWeekday::Fri => Weekday::Friday,
-        RawWeekday::Sat => Weekday::Saturday,
-        RawWeekday::Sun => Weekday::Sunday,
-    }
 }
 
 #[cfg(test)]

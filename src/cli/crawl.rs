@@ -7,7 +7,7 @@ use super::{Cli, Context, Ended, Invalid, Output, Usage, receipt};
 use crate::definitions::{DEFAULT_CONFIG, DefinitionError, line_of};
 use crate::ids::SourceId;
 use crate::ingest::{self, CrawlOptions, Workspace};
-use crate::source::{Plan, Source, Status};
+use crate::source::{PlanKind, Source, Status};
 
 /// Fetch what the sources published since the last run.
 ///
@@ -82,11 +82,18 @@ fn dry_run(workspace: &Workspace, options: &CrawlOptions, context: &mut Context<
     for source in workspace.sources.iter().filter(wanted) {
         match &source.status {
             Status::Active => {
-                let Some(Plan::CalendarFile(plan)) = &source.plan else { continue };
-                writeln!(context.out, "{}: would ask {} for the first issue", source.id, plan.discover.url)?;
-                writeln!(context.out, "  then {} for each issue until one is not there", plan.url)?;
+                let Some(plan) = &source.plan else { continue };
+                if let PlanKind::Issues(issues) = &plan.kind {
+                    writeln!(context.out, "{}: would ask {} for the first issue", source.id, issues.discover.url)?;
+                    writeln!(context.out, "  then {} for each issue until one is not there", issues.url)?;
+                } else {
+                    writeln!(context.out, "{}: would ask {}", source.id, plan.ask.url)?;
+                }
                 if let Some(gaps) = &source.check.gaps {
                     writeln!(context.out, "  and {} for each day's list", gaps.url)?;
+                }
+                if let Some(detail) = &source.detail {
+                    writeln!(context.out, "  and {} for each new or changed row", detail.ask.url)?;
                 }
                 let access = &source.access;
                 writeln!(

@@ -5,6 +5,8 @@
 //! Authors and their addresses are never read. Atom pages that carry procurement records belong to the format of those
 //! records. It refuses to tell whether an item is about procurement.
 
+use std::borrow::Cow;
+
 use feed_rs::model::{Entry, Feed, Link};
 
 use super::reading::{Reading, notice_id};
@@ -42,8 +44,8 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
     let decoded = if json { None } else { Some(xml::Document::decode_lenient(&document.body)?) };
     let bytes = match &decoded {
         // Decoded already: what it declared must not be applied again.
-        Some(decoded) => without_declaration(decoded.text()).as_bytes(),
-        None => &document.body,
+        Some(decoded) => without_declarations(decoded.text()),
+        None => Cow::Borrowed(&document.body[..]),
     };
     let address = Some(&document.origin.url).filter(|url| url.starts_with("http"));
     let parser = feed_rs::parser::Builder::new()
@@ -52,7 +54,7 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
         .id_generator(|_, _, _| String::new())
         .build();
     let feed = parser
-        .parse(bytes)
+        .parse(&bytes[..])
         .map_err(|error| ParseError::NotThisFormat { format: FORMAT.name, found: error.to_string() })?;
     let mut parsed = Parsed::default();
     if decoded.as_ref().is_some_and(|decoded| decoded.repaired) {
@@ -64,9 +66,28 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
     Ok(parsed)
 }
 
-fn without_declaration(text: &str) -> &str {
+/// A declaration that stands elsewhere than at the beginning is no XML, and the reader below would take its encoding
+/// seriously in mid-text.
+fn without_declarations(text: &str) -> Cow<'_, [u8]> {
+    const DECLARATION: &str = "<?xml";
     let text = text.trim_start();
-    text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map_or(text, |(_, rest)| rest)
+    let rest = text.strip_prefix(DECLARATION).and_then(|rest| rest.split_once("?>")).map_or(text, |(_, rest)| rest);
+    if !rest.contains(DECLARATION) {
+        return Cow::Borrowed(rest.as_bytes());
+    }
+    let mut clean = String::with_capacity(rest.len());
+    for (at, part) in rest.split(DECLARATION).enumerate() {
+        let is_declaration = at > 0 && part.starts_with(char::is_whitespace);
+        match part.split_once("?>").filter(|_| is_declaration) {
+            Some((_, after)) => clean.push_str(after),
+            None if at == 0 => clean.push_str(part),
+            None => {
+                clean.push_str(DECLARATION);
+                clean.push_str(part);
+            }
+        }
+    }
+    Cow::Owned(clean.into_bytes())
 }
 
 /// The page of an item.
@@ -137,4 +158,21 @@ fn notice(entry: &Entry, feed: &Feed, document: &RawDocument, number: usize) -> 
     }
     reading.finish(&mut notice);
     notice
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_declaration_in_mid_text_is_no_encoding() {
+        let torn = "<?xml version='1.0' encoding='ISO-8859-1'?><rss><a/><?xml version=\"1.0\" encoding=\"UTF-8\"?><b/></rss>";
+        assert_eq!(without_declarations(torn), Cow::Borrowed(b"<rss><a/><b/></rss>".as_slice()));
+        let styled = "<?xml version='1.0'?><?xml-stylesheet href='a'?><rss/>";
+        assert_eq!(without_declarations(styled), Cow::Borrowed(b"<?xml-stylesheet href='a'?><rss/>".as_slice()));
+        for text in [torn, styled, "<?xml a", "<rss><?xml b</rss>"] {
+            let parser = feed_rs::parser::Builder::new().build();
+            let _no_panic = parser.parse(&without_declarations(text)[..]);
+        }
+    }
 }

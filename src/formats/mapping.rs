@@ -30,10 +30,11 @@ use regex::Regex;
 use scraper::Selector;
 use serde_json::Value;
 
-pub use self::compile::{Facts, compile, is_mapped};
+pub use self::compile::{DETAIL_ASKS, Facts, compile, is_mapped};
 use self::field::{Condition, Field, Pattern};
 use self::labels::Style as LabelStyle;
-use self::path::Path;
+pub use self::path::Path;
+pub use self::path::as_text as path_text;
 use self::tree::{Expand, Namespaces};
 use super::reading::{Order, Style};
 use super::{Format, ParseError, Parsed, xml};
@@ -358,6 +359,17 @@ impl Mapping {
 
 /// Fields and their places.
 pub type Places = Vec<(String, String)>;
+
+/// An answer as one tree, whether JSON or XML; nothing when it is neither.
+pub fn tree_of(bytes: &[u8]) -> Option<Value> {
+    let text = decoded(bytes)?;
+    if text.trim_start().starts_with('<') { tree::xml(&text, &Vec::new()).ok() } else { tree::json(&text).ok() }
+}
+
+/// The text of an answer in whatever encoding it declares.
+pub fn decoded(bytes: &[u8]) -> Option<String> {
+    tree::decode(bytes, None).ok()
+}
 
 /// The stage that a word of the dialect stands for.
 fn stage(word: &str) -> Option<Stage> {

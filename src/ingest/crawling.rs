@@ -223,7 +223,7 @@ impl SourceRun<'_, '_, '_, '_> {
             (None, Some(cursor)) => Ok(Some(Start { issue: cursor.next(), moves: true, listed: false })),
             (None, None) => {
                 let plan = self.crawler.calendar();
-                let today = self.now.to_zoned(plan.zone.clone()).date();
+                let today = self.now.to_zoned(self.crawler.zone()).date();
                 let days = i64::try_from(plan.first_run.as_secs() / 86_400).unwrap_or(0);
                 let first = self.crawler.discover(today.saturating_sub(days.days())).await?;
                 Ok(first.map(|issue| Start { issue, moves: true, listed: true }))
@@ -254,13 +254,13 @@ impl SourceRun<'_, '_, '_, '_> {
     ) -> Result<Option<(Issue, Box<Fetched>)>, Stop> {
         let plan = self.crawler.calendar();
         // The gap comes first: a year is over only where its numbers are.
-        if last_day.is_none_or(|day| days_due(plan, day, self.now) > LOOK_PAST) {
+        if last_day.is_none_or(|day| days_due(plan, self.crawler.zone(), day, self.now) > LOOK_PAST) {
             let past = Issue { number: issue.number + LOOK_PAST, ..issue };
             if let Answer::There(package) = self.crawler.fetch_issue(past).await? {
                 return Ok(Some((past, package)));
             }
         }
-        if self.now.to_zoned(plan.zone.clone()).date().year() > issue.year {
+        if self.now.to_zoned(self.crawler.zone()).date().year() > issue.year {
             let first = Issue { year: issue.year + 1, number: 1 };
             if let Answer::There(package) = self.crawler.fetch_issue(first).await? {
                 return Ok(Some((first, package)));

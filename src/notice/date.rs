@@ -88,6 +88,11 @@ fn parse_time(text: &str) -> Option<Time> {
     Time::new(hour, minute, second, nanos.parse().ok()?).ok()
 }
 
+/// An offset as it can be written. Before there were time zones, local mean time differed by odd seconds.
+fn whole_minutes(offset: Offset) -> Offset {
+    Offset::from_seconds(offset.seconds() / 60 * 60).unwrap_or(offset)
+}
+
 /// Splits a trailing `Z` or `±hh:mm` that starts at or after `from`.
 fn split_offset(text: &str, from: usize) -> Option<(&str, Option<Offset>)> {
     if !text.is_ascii() {
@@ -160,10 +165,13 @@ impl Deadline {
     pub fn from_moment(moment: Moment, zone: &TimeZone) -> Option<Self> {
         let local = moment.date.to_datetime(moment.time.unwrap_or(Time::constant(23, 59, 59, 0)));
         let at = instant(local, moment.offset, zone)?;
-        let (offset, name) = match moment.offset {
+        let (exact, name) = match moment.offset {
             Some(offset) => (offset, None),
             None => (zone.to_offset(at), zone.iana_name().map(str::to_owned)),
         };
+        let offset = whole_minutes(exact);
+        let odd = i64::from(exact.seconds() - offset.seconds());
+        let at = at.checked_add(jiff::SignedDuration::from_secs(odd)).ok()?;
         let mut deadline = Self { at, offset, zone: String::new(), has_time: moment.time.is_some() };
         deadline.zone = name.unwrap_or_else(|| OffsetText(offset).to_string());
         Some(deadline)
@@ -244,5 +252,13 @@ mod tests {
         assert_eq!(json, r#"{"at":"2026-07-01T23:59:59+02:00","zone":"Europe/Paris","has_time":false}"#);
         assert_eq!(serde_json::from_str::<Deadline>(&json).expect("reads back"), deadline);
         assert_eq!(deadline.date().to_string(), "2026-07-01");
+
+        // A year that was mistyped: local mean time, with seconds.
+        let zone = TimeZone::get("Europe/Berlin").expect("a zone");
+        let (moment, _) = Moment::parse("1013-06-10", None).expect("a date");
+        let deadline = Deadline::from_moment(moment, &zone).expect("an instant");
+        let json = serde_json::to_string(&deadline).expect("serialises");
+        assert_eq!(json, r#"{"at":"1013-06-10T23:59:59+00:53","zone":"Europe/Berlin","has_time":false}"#);
+        assert_eq!(serde_json::from_str::<Deadline>(&json).expect("reads back"), deadline);
     }
 }

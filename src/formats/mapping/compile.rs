@@ -133,6 +133,31 @@ struct Settings {
     skip: Vec<(Condition, NonNotice)>,
 }
 
+/// Keys of `[detail]` that say how details are asked for.
+pub const DETAIL_ASKS: &[&str] = &[
+    "method",
+    "url",
+    "query",
+    "json",
+    "form",
+    "raw",
+    "content_type",
+    "accept",
+    "when",
+    "max_per_run",
+    "batch",
+    "rows",
+    "key",
+    "changed",
+    "parts",
+];
+
+fn is_mapped_shape(detail: &Table<'_, '_>) -> bool {
+    let format = detail.get("document").and_then(|item| item.if_table()).and_then(|document| document.get("format"));
+    let built_in = format.and_then(|format| format.text()).is_some_and(|format| formats::find(format).is_some());
+    !built_in && (detail.has("document") || detail.has("map"))
+}
+
 impl Compiler<'_> {
     fn shapes(&self, root: &Table<'_, '_>) -> Vec<Shape> {
         let mut shapes = Vec::new();
@@ -146,17 +171,19 @@ impl Compiler<'_> {
         };
         let settings = root.get("record").and_then(|item| item.table()).map(|table| self.record(&table, &start));
         let settings = settings.unwrap_or(start);
-        let others = root.has("variant") || root.get("detail").and_then(|item| item.if_table()).is_some();
+        let detail = root.get("detail").and_then(|item| item.table());
+        // How details are asked for is the crawler's business, and so are those that a built-in format reads.
+        let is_shape = detail.as_ref().is_some_and(is_mapped_shape);
+        let others = root.has("variant") || is_shape;
         if root.has("map") {
             shapes.extend(self.shape("", root, &settings, others));
         }
-        if let Some(detail) = root.get("detail").and_then(|item| item.table()) {
-            // How details are asked for is the crawler's business.
-            for key in ["when", "max_per_run", "url"] {
-                detail.get(key);
+        if let Some(detail) = detail {
+            if is_shape {
+                shapes.extend(self.shape("detail", &detail, &settings, true));
             }
-            shapes.extend(self.shape("detail", &detail, &settings, true));
-            detail.close(&["map", "document", "record", "sniff", "when", "max_per_run", "url"]);
+            let known: Vec<&str> = DETAIL_ASKS.iter().copied().chain(["map", "document", "record", "sniff"]).collect();
+            detail.close(&known);
         }
         for item in root.get("variant").map(|item| item.list()).unwrap_or_default() {
             let Some(variant) = item.table() else { continue };
