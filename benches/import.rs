@@ -267,6 +267,7 @@ fn document(member: Vec<String>, body: Bytes) -> RawDocument {
         member,
         container: None,
         read_as: None,
+        detail: false,
     };
     RawDocument::new(origin, body)
 }

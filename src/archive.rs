@@ -551,6 +551,7 @@ mod tests {
             member: vec!["a.xml".into()],
             container: None,
             read_as: None,
+            detail: false,
         };
         RawDocument::new(origin, Bytes::copy_from_slice(body))
     }

@@ -1,55 +1,30 @@
 //! Plan × paging → answers: which requests a source needs, and what their answers mean for completeness.
 //!
-//! It turns a [`Source`] into requests and judges the answers (there, missing, blocked, drifted). It stores nothing.
+//! It turns a [`Source`] into requests (`steps` for windows and periods, `pages` for lists, `issues` for numbered files)
+//! and judges the answers: there, missing, empty, blocked, drifted. It stores nothing.
 
-use std::collections::BTreeSet;
-use std::fmt;
+mod issues;
+mod pages;
+mod replay;
+mod steps;
 
-use jiff::civil::{Date, Weekday};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::fetch::{FetchError, Fetched, Fetcher, HostPolicy, Request, Tally};
-use crate::source::{Filling, Gaps, Issues, PlanKind, Source, StatusMeaning};
+pub use self::issues::{Issue, days_due};
+pub use self::pages::{PageRows, Pages, Verdict};
+pub use self::replay::{Replay, ReplayError};
+pub use self::steps::{Item, Limits, Span, Step, crossed, steps};
+use crate::fetch::{FetchError, Fetched, Fetcher, HostPolicy, Request, Tally, Validators};
+use crate::formats::probe;
+use crate::source::{Ask, AskBody, Filling, Method, Param, Question, Source, StatusMeaning};
 
-/// Pages of one gap check: 250 rows each, far above any day.
-const PAGES: usize = 200;
+/// An answer that is read as a whole.
 const ANSWER_BYTES: u64 = 64 << 20;
-
-/// An issue of the OJ S or of any other numbered daily file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Issue {
-    /// Year.
-    pub year: i16,
-    /// From 1 in each year.
-    pub number: u32,
-}
-
-impl Issue {
-    /// From a cursor (`2026-00136`) or from what the publisher writes (`136/2026`).
-    pub fn parse(text: &str) -> Option<Self> {
-        let issue = if let Some((number, year)) = text.split_once('/') {
-            Self { year: year.trim().parse().ok()?, number: number.trim().parse().ok()? }
-        } else {
-            let (year, number) = text.split_once('-')?;
-            Self { year: year.parse().ok()?, number: number.parse().ok()? }
-        };
-        ((1990..=2200).contains(&issue.year) && (1..100_000).contains(&issue.number)).then_some(issue)
-    }
-
-    /// The next one of the same year.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self { number: self.number + 1, ..self }
-    }
-}
-
-impl fmt::Display for Issue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:05}", self.year, self.number)
-    }
-}
 
 /// Why a source could not be read on.
 #[derive(Debug, thiserror::Error)]
@@ -73,12 +48,37 @@ pub enum CrawlError {
         /// What is different.
         reason: String,
     },
+    /// There is more than can be reached.
+    #[error("{url} holds more than can be reached: {reason}")]
+    Capped {
+        /// What was asked for.
+        url: String,
+        /// How much more.
+        reason: String,
+    },
+    /// An answer that says with status 200 that it failed.
+    #[error("{url} answered with an error of its own: {reason}")]
+    Faulty {
+        /// What was asked for.
+        url: String,
+        /// What it said.
+        reason: String,
+    },
     /// The day's budget is used up.
     #[error("{budget} requests a day are allowed (access.daily_requests) and used up; the rest waits for tomorrow")]
     Budget {
         /// Requests per day.
         budget: u32,
     },
+    /// A key that the operator has not given.
+    #[error("the environment variable {0} is not set: the publisher gives keys to registered users")]
+    NoKey(String),
+    /// Somebody asked the program to end.
+    #[error("stopped by the operator; the next run goes on from here")]
+    Stopped,
+    /// A replay has no such answer.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
 }
 
 /// One answer that may not be there.
@@ -87,32 +87,85 @@ pub enum Answer {
     There(Box<Fetched>),
     /// Not (yet).
     Missing,
+    /// There is nothing, and that is an answer.
+    Empty,
+    /// The same as last time.
+    Unchanged,
+}
+
+/// Where answers come from.
+#[derive(Clone, Copy)]
+pub enum Transport<'a> {
+    /// The network.
+    Live(&'a Fetcher),
+    /// Recorded answers.
+    Replay(&'a Replay),
 }
 
 /// Asks one source.
 pub struct Crawler<'a> {
     source: &'a Source,
-    fetcher: &'a Fetcher,
+    transport: Transport<'a>,
     policy: HostPolicy,
     /// Requests that this run may still send, when the definition has a daily budget.
     left: Option<u64>,
+    /// Keys and tokens, and where they go.
+    secrets: Vec<(Param, String)>,
+    stop: &'a Stop,
 }
 
+/// Set when the program shall end; requests that wait give up at once.
+#[derive(Debug, Default)]
+pub struct Stop {
+    set: AtomicBool,
+    wake: tokio::sync::Notify,
+}
+
+impl Stop {
+    /// Ends everything soon.
+    pub fn set(&self) {
+        self.set.store(true, Ordering::SeqCst);
+        self.wake.notify_waiters();
+    }
+
+    /// Whether it is set.
+    pub fn is_set(&self) -> bool {
+        self.set.load(Ordering::SeqCst)
+    }
+
+    async fn wait(&self) {
+        let woken = self.wake.notified();
+        if !self.is_set() {
+            woken.await;
+        }
+    }
+}
+
+/// Tries of an answer that says with status 200 that it failed, or of a status that asks to come back.
+const TRIES: u32 = 3;
+
 impl<'a> Crawler<'a> {
-    /// Asks `source` through `fetcher`, as gently as its definition says; `used` requests of the day's budget are gone.
-    pub fn new(source: &'a Source, fetcher: &'a Fetcher, used: u64) -> Self {
-        let access = &source.access;
-        let policy = HostPolicy {
-            delay: access.delay,
-            jitter: access.jitter,
-            concurrency: access.concurrency,
-            allow_hosts: access.hosts.clone(),
-            allow_private: access.private_hosts.clone(),
-            backoff: access.backoff,
-            tally: Tally::default(),
+    /// Asks `source` as gently as its definition says; `used` requests of the day's budget are gone.
+    ///
+    /// # Errors
+    /// A key that is not in the environment.
+    pub fn new(source: &'a Source, transport: Transport<'a>, used: u64, stop: &'a Stop) -> Result<Self, CrawlError> {
+        let left = source.access.daily_requests.map(|budget| u64::from(budget).saturating_sub(used));
+        let mut secrets = Vec::new();
+        let read = |name: &str| match transport {
+            Transport::Live(_) => std::env::var(name).map_err(|_| CrawlError::NoKey(name.to_owned())),
+            Transport::Replay(_) => Ok("replayed".to_owned()),
         };
-        let left = access.daily_requests.map(|budget| u64::from(budget).saturating_sub(used));
-        Self { source, fetcher, policy, left }
+        for (name, param) in &source.session.keys {
+            secrets.push((param.clone(), read(name)?));
+        }
+        if let Some((user, password)) = &source.session.basic {
+            use base64::Engine as _;
+            let pair = format!("{}:{}", read(user)?, read(password)?);
+            let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
+            secrets.push((Param::Header("Authorization".to_owned()), value));
+        }
+        Ok(Self { source, transport, policy: policy(source), left, secrets, stop })
     }
 
     /// Requests, bytes and waiting so far.
@@ -120,186 +173,279 @@ impl<'a> Crawler<'a> {
         &self.policy.tally
     }
 
-    /// The plan of numbered issues.
-    ///
-    /// # Panics
-    /// For a source with another plan: those are crawled otherwise.
-    pub fn calendar(&self) -> &'a Issues {
-        match self.source.plan.as_ref().map(|plan| &plan.kind) {
-            Some(PlanKind::Issues(issues)) => issues,
-            _ => panic!("only sources of numbered issues are crawled by issue"),
-        }
-    }
-
-    /// The address of an issue's package.
-    pub fn issue_url(&self, issue: Issue) -> String {
-        let url = &self.calendar().url;
-        url.replace("{yyyy}", &issue.year.to_string()).replace("{nnnnn}", &format!("{:05}", issue.number))
-    }
-
-    /// Asks for an issue's package.
-    ///
-    /// # Errors
-    /// Anything but the package or "not there".
-    pub async fn fetch_issue(&self, issue: Issue) -> Result<Answer, CrawlError> {
-        let answer = self.ask(&Request::get(self.issue_url(issue))).await?;
-        if let Answer::There(fetched) = &answer {
-            let media = fetched.header("content-type").map(|media| media.split(';').next().unwrap_or(media).trim());
-            let wanted = &self.source.check.content;
-            if let Some(media) = media.filter(|media| !wanted.is_empty() && !wanted.iter().any(|known| known == media))
-            {
-                return Err(drifted(&self.issue_url(issue), format!("its content type is {media}")));
-            }
-        }
-        Ok(answer)
-    }
-
-    /// The first issue published on or after a day; `None` when there is none yet.
-    ///
-    /// # Errors
-    /// Anything but a readable answer.
-    pub async fn discover(&self, day: Date) -> Result<Option<Issue>, CrawlError> {
-        let discover = &self.calendar().discover;
-        let body = self.body(&discover.json, day);
-        let answer = self.ask_json(discover.url.as_str(), body).await?;
-        match find(&answer, &discover.issue) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => {
-                let text = value.as_str().unwrap_or_default();
-                let no_issue = || drifted(discover.url.as_str(), format!("\"{text}\" is no issue number"));
-                Issue::parse(text).map(Some).ok_or_else(no_issue)
-            }
-        }
-    }
-
-    /// The publication numbers of a day, by the publisher's own search; `None` when the source has no such check.
-    ///
-    /// # Errors
-    /// Anything but a complete list.
-    pub async fn list_day(&self, day: Date) -> Result<Option<BTreeSet<String>>, CrawlError> {
-        let Some(gaps) = &self.source.check.gaps else { return Ok(None) };
-        let mut body = self.body(&gaps.json, day);
-        let mut numbers = BTreeSet::new();
-        let mut last_token = None;
-        for _ in 0..PAGES {
-            let answer = self.ask_json(gaps.url.as_str(), body.clone()).await?;
-            let (rows, total) = read_page(gaps, &answer, &mut numbers)?;
-            let token = find(&answer, &gaps.next).and_then(Value::as_str).filter(|token| !token.is_empty());
-            match token {
-                Some(token) if rows > 0 && last_token.as_deref() != Some(token) => {
-                    if let Some(map) = body.as_object_mut() {
-                        map.insert(gaps.next.clone(), Value::String(token.to_owned()));
-                    }
-                    last_token = Some(token.to_owned());
-                }
-                _ if numbers.len() as u64 == total => return Ok(Some(numbers)),
-                _ => {
-                    let reason = format!("{} rows came, {total} were declared", numbers.len());
-                    return Err(drifted(gaps.url.as_str(), reason));
-                }
-            }
-        }
-        Err(drifted(gaps.url.as_str(), format!("more than {PAGES} pages for one day")))
-    }
-
-    /// One notice by its publication number (`497150-2026`).
-    ///
-    /// # Errors
-    /// Anything but the notice or "not there".
-    pub async fn fetch_notice(&self, number: &str) -> Result<Answer, CrawlError> {
-        let Some(gaps) = &self.source.check.gaps else { return Ok(Answer::Missing) };
-        let (n, year) = number.split_once('-').unwrap_or((number, ""));
-        let url = gaps.detail.replace("{n}", n).replace("{yyyy}", year);
-        self.ask(&Request { max_bytes: Some(ANSWER_BYTES), ..Request::get(url) }).await
-    }
-
-    fn body(&self, json: &Value, day: Date) -> Value {
-        let moment = day.to_zoned(self.zone()).expect("a day of the calendar");
-        Filling::default().moment("date", moment).json(json).expect("checked when the source was loaded")
-    }
-
     /// The publisher's zone.
     pub fn zone(&self) -> TimeZone {
         self.source.plan.as_ref().map_or(TimeZone::UTC, |plan| plan.zone.clone())
     }
 
-    async fn ask_json(&self, url: &str, body: Value) -> Result<Value, CrawlError> {
-        let request = Request { max_bytes: Some(ANSWER_BYTES), ..Request::post(url, body) };
-        let fetched = self.send(&request).await?;
-        match self.meaning(&fetched) {
-            Meaning::There => {}
-            Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: url.to_owned(), reason }),
-            Meaning::Missing | Meaning::Strange => {
-                return Err(drifted(url, format!("status {}", fetched.status)));
+    /// What must be asked before anything else: cookies and tokens.
+    ///
+    /// # Errors
+    /// When the answer or its token is not there.
+    pub async fn boot(&mut self) -> Result<(), CrawlError> {
+        let Some(boot) = &self.source.session.boot else { return Ok(()) };
+        let question = Ask::get(&boot.url).fill(&Filling::default()).expect("an address without placeholders");
+        let fetched = self.send(&self.request(&question, None)).await?;
+        if fetched.status != 200 {
+            return Err(drifted(&boot.url, format!("status {}", fetched.status)));
+        }
+        let Some((token, param)) = &boot.token else { return Ok(()) };
+        let headers = fetched.headers.clone();
+        let body = whole(fetched, &boot.url)?;
+        let value = probe::Answer::new(&body, &headers).first(token);
+        let value = value.ok_or_else(|| drifted(&boot.url, "it has no token".to_owned()))?;
+        self.secrets.push((param.clone(), value));
+        Ok(())
+    }
+
+    /// Asks, judges status, media type and what every answer must have.
+    ///
+    /// # Errors
+    /// Anything but an answer.
+    pub async fn ask(&self, question: &Question, validators: Option<Validators>) -> Result<Answer, CrawlError> {
+        let request = self.request(question, validators);
+        let url = question.address();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let fetched = self.send(&request).await?;
+            match self.meaning(&fetched, true) {
+                Meaning::There => return Ok(Answer::There(Box::new(fetched))),
+                Meaning::Missing => return Ok(Answer::Missing),
+                Meaning::Empty => return Ok(Answer::Empty),
+                Meaning::Unchanged => return Ok(Answer::Unchanged),
+                Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: shown(&url), reason }),
+                Meaning::Again if tries < TRIES => self.pause().await?,
+                Meaning::Again => {
+                    let reason = format!("status {} {tries} times", fetched.status);
+                    return Err(CrawlError::Faulty { url: shown(&url), reason });
+                }
+                Meaning::Strange(reason) => return Err(drifted(&url, reason)),
             }
         }
-        let drifted = |reason: String| drifted(url, reason);
-        let bytes = fetched.body.into_bytes(ANSWER_BYTES).map_err(|error| drifted(error.to_string()))?;
-        let bytes = bytes.ok_or_else(|| drifted("it is too large".to_owned()))?;
-        serde_json::from_slice(&bytes).map_err(|error| drifted(format!("it is no JSON: {error}")))
+    }
+
+    /// Asks for an answer that is read as a whole, and that has what every answer must have.
+    ///
+    /// # Errors
+    /// Anything but a good answer, or none.
+    pub async fn ask_whole(
+        &self,
+        question: &Question,
+        validators: Option<Validators>,
+    ) -> Result<(Answer, Bytes), CrawlError> {
+        let url = question.address();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut fetched = match self.ask(question, validators.clone()).await? {
+                Answer::There(fetched) => fetched,
+                other => return Ok((other, Bytes::new())),
+            };
+            let body = take_body(&mut fetched, &url)?;
+            match self.fault(&body, &fetched.headers) {
+                None => return Ok((Answer::There(fetched), body)),
+                Some(Fault::Error(_)) if tries < TRIES => self.pause().await?,
+                Some(Fault::Error(reason)) => return Err(CrawlError::Faulty { url: shown(&url), reason }),
+                Some(Fault::Lacks(reason)) => return Err(drifted(&url, reason)),
+            }
+        }
+    }
+
+    /// What is wrong with an answer that has a good status.
+    fn fault(&self, body: &[u8], headers: &[(String, String)]) -> Option<Fault> {
+        let check = &self.source.check;
+        if body.is_empty() {
+            return Some(Fault::Error("an empty answer".to_owned()));
+        }
+        if check.require.is_empty() && check.error.is_none() {
+            return None;
+        }
+        let answer = probe::Answer::new(body, headers);
+        let Some(tree) = answer.tree() else { return Some(Fault::Lacks("it is neither JSON nor XML".to_owned())) };
+        if let Some((path, equals)) = &check.error
+            && probe::text_at(tree, path).is_some_and(|text| text == *equals)
+        {
+            return Some(Fault::Error(format!("it says {equals}")));
+        }
+        let lacking = check.require.iter().find(|(_, path)| !path.exists(tree));
+        lacking.map(|(name, _)| Fault::Lacks(format!("it has no `{name}`")))
+    }
+
+    async fn pause(&self) -> Result<(), CrawlError> {
+        if matches!(self.transport, Transport::Live(_)) {
+            let wait = self.source.access.backoff.unwrap_or(self.source.access.delay);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.wait() => return Err(CrawlError::Stopped),
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_json(&self, url: &str, body: Value) -> Result<Value, CrawlError> {
+        let question = Question {
+            method: Method::Post,
+            url: url.to_owned(),
+            query: Vec::new(),
+            body: Some(AskBody::Json(body)),
+            headers: Vec::new(),
+            accept: None,
+        };
+        let fetched = self.send(&self.request(&question, None)).await?;
+        match self.meaning(&fetched, false) {
+            Meaning::There => {}
+            Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: url.to_owned(), reason }),
+            _ => return Err(drifted(url, format!("status {}", fetched.status))),
+        }
+        let bytes = whole(fetched, url)?;
+        serde_json::from_slice(&bytes).map_err(|error| drifted(url, format!("it is no JSON: {error}")))
     }
 
     async fn send(&self, request: &Request) -> Result<Fetched, CrawlError> {
+        if self.stop.is_set() {
+            return Err(CrawlError::Stopped);
+        }
         if let (Some(left), Some(budget)) = (self.left, self.source.access.daily_requests)
             && self.tally().requests() >= left
         {
             return Err(CrawlError::Budget { budget });
         }
-        Ok(self.fetcher.fetch(request, &self.policy).await?)
-    }
-
-    async fn ask(&self, request: &Request) -> Result<Answer, CrawlError> {
-        let fetched = self.send(request).await?;
-        match self.meaning(&fetched) {
-            Meaning::There => Ok(Answer::There(Box::new(fetched))),
-            Meaning::Missing => Ok(Answer::Missing),
-            Meaning::Blocked(reason) => Err(CrawlError::Blocked { url: request.url.clone(), reason }),
-            Meaning::Strange => Err(drifted(&request.url, format!("status {}", fetched.status))),
+        match self.transport {
+            Transport::Live(fetcher) => tokio::select! {
+                fetched = fetcher.fetch(request, &self.policy) => Ok(fetched?),
+                () = self.stop.wait() => Err(CrawlError::Stopped),
+            },
+            Transport::Replay(replay) => {
+                self.policy.tally.sent();
+                Ok(replay.answer(request)?)
+            }
         }
     }
 
-    fn meaning(&self, fetched: &Fetched) -> Meaning {
+    /// The request of a question, with what every request of this source carries.
+    fn request(&self, question: &Question, validators: Option<Validators>) -> Request {
+        let session = &self.source.session;
+        let mut question = question.clone();
+        for (name, value) in &session.headers {
+            let value = value.replace("{uuid}", &fresh_uuid());
+            question.set(&Param::Header(name.clone()), &value);
+        }
+        for (param, secret) in &self.secrets {
+            question.set(param, secret);
+        }
+        request_of(question, validators, self.source)
+    }
+
+    /// `media` is whether the answer must be of the media types that the source's documents have.
+    fn meaning(&self, fetched: &Fetched, media: bool) -> Meaning {
         if let Some(challenge) = fetched.header("x-amzn-waf-action") {
             let reason = format!("status {} with a bot {challenge}, which is not solved here", fetched.status);
             return Meaning::Blocked(reason);
         }
-        match (fetched.status, self.source.check.status.get(&fetched.status)) {
+        let check = &self.source.check;
+        let documents = media;
+        let media = fetched.header("content-type").map(|media| media.split(';').next().unwrap_or(media).trim());
+        match (fetched.status, check.status.get(&fetched.status)) {
             (_, Some(StatusMeaning::Blocked)) => Meaning::Blocked(format!("status {}", fetched.status)),
-            (_, Some(StatusMeaning::Missing | StatusMeaning::Empty | StatusMeaning::Retry)) => Meaning::Missing,
-            (200, None) => {
-                let is_page = fetched.header("content-type").is_some_and(|media| media.starts_with("text/html"));
-                if is_page { Meaning::Blocked("a web page came instead of data".to_owned()) } else { Meaning::There }
-            }
-            _ => Meaning::Strange,
+            (_, Some(StatusMeaning::Missing)) => Meaning::Missing,
+            (_, Some(StatusMeaning::Empty)) => Meaning::Empty,
+            (_, Some(StatusMeaning::Retry)) => Meaning::Again,
+            (304, None) => Meaning::Unchanged,
+            (401 | 403, None) => Meaning::Blocked(format!("status {}", fetched.status)),
+            (200 | 206, None) => match media {
+                Some(media) if check.content.iter().any(|known| known == media) => Meaning::There,
+                Some("text/html") if !self.reads_pages() => {
+                    Meaning::Blocked("a web page came instead of data".to_owned())
+                }
+                Some(media) if documents && !check.content.is_empty() => {
+                    Meaning::Strange(format!("its content type is {media}"))
+                }
+                _ => Meaning::There,
+            },
+            (404 | 410, None) => Meaning::Missing,
+            _ => Meaning::Strange(format!("status {}", fetched.status)),
         }
+    }
+
+    /// Whether web pages are what this source publishes.
+    fn reads_pages(&self) -> bool {
+        self.source.document.pages
     }
 }
 
-/// The rows of one page into `numbers`; how many there were and how many are declared in all.
-fn read_page(gaps: &Gaps, answer: &Value, numbers: &mut BTreeSet<String>) -> Result<(usize, u64), CrawlError> {
-    let wrong = |reason: &str| drifted(gaps.url.as_str(), reason.to_owned());
-    let partial = gaps.partial.as_ref().and_then(|path| find(answer, path));
-    if partial.and_then(Value::as_bool) == Some(true) {
-        return Err(wrong("it says itself that it is cut short"));
+/// How a source's hosts are asked.
+fn policy(source: &Source) -> HostPolicy {
+    let access = &source.access;
+    HostPolicy {
+        delay: access.delay,
+        jitter: access.jitter,
+        concurrency: access.concurrency,
+        allow_hosts: access.hosts.clone(),
+        allow_private: access.private_hosts.clone(),
+        backoff: access.backoff,
+        tally: Tally::default(),
     }
-    let rows = find(answer, &gaps.rows).and_then(Value::as_array).ok_or_else(|| wrong("it has no rows"))?;
-    for row in rows {
-        let number = row.get(&gaps.key).and_then(Value::as_str).ok_or_else(|| wrong("a row has no number"))?;
-        numbers.insert(number.to_owned());
-    }
-    let total = find(answer, &gaps.total).and_then(Value::as_u64).ok_or_else(|| wrong("it has no total"))?;
-    Ok((rows.len(), total))
+}
+
+fn request_of(question: Question, validators: Option<Validators>, source: &Source) -> Request {
+    let mut headers = question.headers.clone();
+    headers.extend(question.accept.iter().map(|accept| ("Accept".to_owned(), accept.clone())));
+    let accept = source.check.status.keys().copied().collect();
+    let url = question.address();
+    let json = match question.body {
+        Some(AskBody::Json(json)) => Some(json),
+        _ => None,
+    };
+    let method = match question.method {
+        Method::Get => crate::fetch::Method::Get,
+        Method::Post => crate::fetch::Method::Post,
+    };
+    Request { method, url, headers, json, validators, accept, max_bytes: None }
+}
+
+/// The bytes of an answer; too many are an error.
+fn whole(mut fetched: Fetched, url: &str) -> Result<Bytes, CrawlError> {
+    take_body(&mut fetched, url)
+}
+
+fn take_body(fetched: &mut Fetched, url: &str) -> Result<Bytes, CrawlError> {
+    let body = std::mem::take(&mut fetched.body);
+    let bytes = body.into_bytes(ANSWER_BYTES).map_err(|error| drifted(url, error.to_string()))?;
+    bytes.ok_or_else(|| drifted(url, format!("it is larger than {} MiB", ANSWER_BYTES >> 20)))
+}
+
+/// A random UUID of version 4, for services that want every request to have one.
+fn fresh_uuid() -> String {
+    let bits = (fastrand::u128(..) & !(0xF << 76) & !(0x3 << 62)) | (4 << 76) | (2 << 62);
+    let hex = format!("{bits:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// An address without what may be a key.
+fn shown(url: &str) -> String {
+    url.split('?').next().unwrap_or(url).to_owned()
 }
 
 fn drifted(url: &str, reason: String) -> CrawlError {
-    CrawlError::Drifted { url: url.to_owned(), reason }
+    CrawlError::Drifted { url: shown(url), reason }
 }
 
 enum Meaning {
     There,
     Missing,
+    Empty,
+    Unchanged,
     Blocked(String),
-    Strange,
+    Again,
+    Strange(String),
+}
+
+enum Fault {
+    /// It may be gone the next time.
+    Error(String),
+    /// It is another kind of answer.
+    Lacks(String),
 }
 
 /// The value at a path such as `notices[0].ojs-number`.
@@ -310,68 +456,15 @@ fn find<'v>(json: &'v Value, path: &str) -> Option<&'v Value> {
     })
 }
 
-/// Publication days after `last` on which an issue should be there by `now`: none means that "not there" is no gap.
-pub fn days_due(plan: &Issues, zone: TimeZone, last: Date, now: Timestamp) -> u32 {
-    let local = now.to_zoned(zone);
-    let mut until = local.date();
-    if local.time() < plan.ready_after {
-        until = until.checked_sub(1.day()).unwrap_or(until);
-    }
-    let mut day = last;
-    let mut due = 0;
-    while day < until {
-        let Ok(next) = day.checked_add(1.day()) else { break };
-        day = next;
-        let weekday: Weekday = day.weekday();
-        due += u32::from(plan.weekdays.contains(&weekday));
-    }
-    due
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::definitions::Definitions;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    proptest! {
-        #[test]
-        fn an_issue_reads_back(year in 1993i16..2100, number in 1u32..400) {
-            let issue = Issue { year, number };
-            prop_assert_eq!(Issue::parse(&issue.to_string()), Some(issue));
-            prop_assert_eq!(Issue::parse(&format!("{number}/{year}")), Some(issue));
-            prop_assert!(issue < issue.next());
-        }
-    }
-
-    #[test]
-    fn what_is_no_issue_is_none() {
-        for text in ["", "x", "1/x", "0/2026", "2026-0", "136-2026-1", "1/99999"] {
-            assert_eq!(Issue::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn paths_find_values() {
-        let json = json!({"notices": [{"ojs-number": "157/2026"}], "total": 1});
-        assert_eq!(find(&json, "notices[0].ojs-number"), Some(&json!("157/2026")));
-        assert_eq!(find(&json, "notices[1].ojs-number"), None);
-        assert_eq!(find(&json, "total"), Some(&json!(1)));
-    }
-
-    #[test]
-    fn weekends_and_mornings_are_no_gaps() {
-        let sources = crate::source::load(&Definitions::default()).expect("valid");
-        let ted = sources.iter().find(|source| source.id.as_str() == "eu-ted").expect("shipped");
-        let plan = ted.plan.as_ref().expect("a plan");
-        let PlanKind::Issues(issues) = &plan.kind else { panic!("numbered issues") };
-        let friday = jiff::civil::date(2026, 11, 20);
-        let due = |now: &str| days_due(issues, plan.zone.clone(), friday, now.parse().expect("a time"));
-        assert_eq!(due("2026-11-20T23:00:00Z"), 0);
-        assert_eq!(due("2026-11-22T12:00:00Z"), 0, "Sunday");
-        assert_eq!(due("2026-11-23T08:00:00Z"), 0, "Monday 09:00 in Luxembourg");
-        assert_eq!(due("2026-11-23T08:50:00Z"), 1, "Monday 09:50 in Luxembourg");
-        assert_eq!(due("2026-11-27T12:00:00Z"), 5);
-    }
+/// When `now` is outside the hours of a source: the sentence that says so.
+pub fn outside_hours(source: &Source, now: Timestamp) -> Option<String> {
+    let hours = source.access.hours.as_ref()?;
+    let time = now.to_zoned(hours.zone.clone()).time();
+    let inside = if hours.from < hours.to {
+        time >= hours.from && time < hours.to
+    } else {
+        time >= hours.from || time < hours.to
+    };
+    let zone = hours.zone.iana_name().unwrap_or("its zone");
+    (!inside).then(|| format!("it is asked only between {} and {} in {zone} (access.hours)", hours.from, hours.to))
 }

@@ -166,7 +166,9 @@ impl Definitions {
     pub fn list(&self, folder: &str) -> Result<Vec<DefinitionFile>, DefinitionError> {
         let mut files = BTreeMap::new();
         for (name, text) in shipped(folder) {
-            let Some(id) = name.strip_suffix(".toml").map(str::to_owned) else { continue };
+            let Some(id) = name.strip_suffix(".toml").filter(|id| !id.contains('/')).map(str::to_owned) else {
+                continue;
+            };
             files.insert(
                 id.clone(),
                 DefinitionFile { id, name: format!("built-in {folder}/{name}"), text, overrides: false },
@@ -175,12 +177,38 @@ impl Definitions {
         if let Some(overlay) = &self.overlay {
             let path = overlay.join(folder);
             if path.is_dir() {
-                for (id, name, text) in read_overlay(&path)? {
+                for (id, name, text) in read_overlay(&path, "toml")? {
                     let overrides = files.contains_key(&id);
                     files.insert(id.clone(), DefinitionFile { id, name, text: Cow::Owned(text), overrides });
                 }
             } else if !overlay.is_dir() {
                 return Err(unreadable(overlay, "paths.definitions names a folder that is not there"));
+            }
+        }
+        Ok(files.into_values().collect())
+    }
+
+    /// The recorded answers of a source, `sources/examples/<id>/*.http`, by name; the operator's, where there are any.
+    ///
+    /// # Errors
+    /// When an overlay folder or file cannot be read.
+    pub fn examples(&self, source: &str) -> Result<Vec<DefinitionFile>, DefinitionError> {
+        let folder = format!("examples/{source}");
+        let mut files = BTreeMap::new();
+        if let Some(own) =
+            self.overlay.as_ref().map(|overlay| overlay.join("sources").join(&folder)).filter(|own| own.is_dir())
+        {
+            for (id, name, text) in read_overlay(&own, "http")? {
+                files.insert(id.clone(), DefinitionFile { id, name, text: Cow::Owned(text), overrides: true });
+            }
+        } else {
+            for (name, text) in shipped("sources") {
+                let Some(id) = name.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/')) else { continue };
+                let id = id.to_owned();
+                files.insert(
+                    id.clone(),
+                    DefinitionFile { id, name: format!("built-in sources/{name}"), text, overrides: false },
+                );
             }
         }
         Ok(files.into_values().collect())
@@ -214,12 +242,12 @@ fn shipped(folder: &str) -> Vec<(String, Cow<'static, str>)> {
     }
 }
 
-fn read_overlay(folder: &Path) -> Result<Vec<(String, String, String)>, DefinitionError> {
+fn read_overlay(folder: &Path, extension: &str) -> Result<Vec<(String, String, String)>, DefinitionError> {
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error.to_string()))?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| unreadable(folder, &error.to_string()))?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
+        if path.extension().is_some_and(|own| own == extension) {
             let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error.to_string()))?;
             let id = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             files.push((id, path.display().to_string(), text));

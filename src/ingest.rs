@@ -14,7 +14,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-pub use self::crawling::{CrawlOptions, crawl};
+pub use self::crawling::{CrawlOptions, crawl, replay};
 pub use self::importing::{DocumentEntry, ImportOptions, import, read_documents};
 pub use self::rebuilding::{rebuild_from_archive, rebuild_index};
 use crate::archive::{self, Archive, ArchiveError};
@@ -112,7 +112,7 @@ impl Workspace {
 }
 
 /// What a run tells while it goes on; never a result.
-pub type Progress<'a> = &'a mut dyn FnMut(&SourceReceipt, &str);
+pub type Progress<'a> = &'a (dyn Fn(&SourceReceipt, &str) + Sync);
 
 /// One run with the right to write. Opening it catches up with whatever an earlier run left unfinished.
 pub struct Session<'w> {
@@ -199,7 +199,9 @@ pub fn verify(workspace: &Workspace) -> Result<(u64, Vec<String>), IngestError> 
     };
     let derived = Derived::open_reader(&layout.derived())?;
     wrong.extend(derived.faults()?);
-    wrong.extend(Kept::open_reader(&layout.kept())?.faults()?);
+    let kept = Kept::open_reader(&layout.kept())?;
+    wrong.extend(kept.faults()?);
+    wrong.extend(kept.broken_links()?);
     let counts = derived.counts()?;
     if wrong.is_empty() && counts.documents > documents {
         wrong.push(format!("the store knows {} documents, the archive holds {documents}", counts.documents));

@@ -32,6 +32,9 @@ pub struct Origin {
     /// The format or definition that the operator named; a replay reads it with the same one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_as: Option<String>,
+    /// Whether it was asked for a row of a list: what it says stands, and the list does not write over it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detail: bool,
 }
 
 impl Origin {

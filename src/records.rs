@@ -22,6 +22,30 @@ pub struct Cursor {
     pub as_of: Timestamp,
 }
 
+/// How a source fares, for `status` and for what is due.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceHealth {
+    /// When its last run began.
+    pub last_run: Option<Timestamp>,
+    /// When its last run began that ended complete.
+    pub last_complete: Option<Timestamp>,
+    /// When a run last brought a new or changed notice.
+    pub last_new: Option<Timestamp>,
+    /// How the last run ended.
+    pub outcome: Option<Outcome>,
+    /// What went wrong in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Runs in a row that did not end complete.
+    pub failures: u32,
+    /// When the canary was last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Timestamp>,
+    /// Details that wait for the next run.
+    #[serde(default)]
+    pub waiting: u64,
+}
+
 /// What became of one document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DocumentOutcome {

@@ -122,6 +122,8 @@ pub enum SourceEvidence {
 pub struct Document {
     /// Whether answers are packages.
     pub unpack: bool,
+    /// Whether web pages are what it publishes; for any other source a page is a refusal.
+    pub pages: bool,
     /// What reads them, or `None` to let the document say.
     pub reader: Option<Reader>,
 }
@@ -272,8 +274,11 @@ impl Source {
         let check = Checker::new(file, &hosts);
         match mapping {
             Ok(mapping) => {
-                let document =
-                    Document { unpack: known.document.unpack, reader: Some(Reader::Mapped(Arc::new(mapping))) };
+                let document = Document {
+                    unpack: known.document.unpack,
+                    pages: reads_pages(file),
+                    reader: Some(Reader::Mapped(Arc::new(mapping))),
+                };
                 check.source(raw, document, zone, None)
             }
             Err(mut errors) => {
@@ -283,6 +288,22 @@ impl Source {
             }
         }
     }
+}
+
+/// Whether something in the definition reads web pages.
+fn reads_pages(file: &DefinitionFile) -> bool {
+    fn any(value: &toml::Value) -> bool {
+        match value {
+            toml::Value::Table(table) => {
+                table.contains_key("css")
+                    || table.get("format").and_then(toml::Value::as_str) == Some("html")
+                    || table.values().any(any)
+            }
+            toml::Value::Array(list) => list.iter().any(any),
+            _ => false,
+        }
+    }
+    file.text.parse::<toml::Table>().is_ok_and(|table| any(&toml::Value::Table(table)))
 }
 
 /// Whether documents are read by what the definition itself says.
@@ -478,7 +499,11 @@ impl<'a> Checker<'a> {
             self.complain("document.format", message);
             return None;
         }
-        Some(Document { unpack: !raw.unpack.is_empty(), reader: formats::find(&raw.format).map(Reader::Builtin) })
+        Some(Document {
+            unpack: !raw.unpack.is_empty(),
+            pages: reads_pages(self.file),
+            reader: formats::find(&raw.format).map(Reader::Builtin),
+        })
     }
 
     fn sniff(&mut self, raw: Option<&Sniff>) {

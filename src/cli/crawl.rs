@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         since: arguments.since,
         until: arguments.until,
         sample: arguments.sample,
+        paused_too: false,
     };
     for id in &options.sources {
         workspace.source(id).map_err(|error| Usage(error.to_string()))?;
@@ -67,12 +68,12 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         .into());
     }
     let bar = super::import::progress_bar(context);
-    let mut progress = |receipt: &crate::records::SourceReceipt, what: &str| {
+    let progress = |receipt: &crate::records::SourceReceipt, what: &str| {
         bar.set_message(format!("{} {what}: {} notices", receipt.source, receipt.records.notices));
         bar.tick();
     };
     let now = context.cli.now();
-    let receipt = ingest::crawl(&workspace, &options, &Cli::command_line(), now, &mut progress)?;
+    let receipt = ingest::crawl(&workspace, &options, &Cli::command_line(), now, &progress)?;
     bar.finish_and_clear();
     receipt::print(&receipt, context)
 }

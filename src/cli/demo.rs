@@ -127,11 +127,11 @@ fn crawl(
         ..CrawlOptions::default()
     };
     let bar = import::progress_bar(context);
-    let mut progress = |receipt: &crate::records::SourceReceipt, what: &str| {
+    let progress = |receipt: &crate::records::SourceReceipt, what: &str| {
         bar.set_message(format!("{what}: {} notices so far", receipt.records.notices));
         bar.tick();
     };
-    let receipt = ingest::crawl(workspace, &options, "demo", now, &mut progress)?;
+    let receipt = ingest::crawl(workspace, &options, "demo", now, &progress)?;
     bar.finish_and_clear();
     Ok(receipt)
 }

@@ -36,11 +36,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     let format = arguments.format.as_deref().map(|name| format_named(name, &workspace.readers)).transpose()?;
     let options = ImportOptions { source, format, paths: arguments.paths.clone() };
     let bar = progress_bar(context);
-    let mut progress = |receipt: &crate::records::SourceReceipt, what: &str| {
+    let progress = |receipt: &crate::records::SourceReceipt, what: &str| {
         bar.set_message(format!("{what}: {} notices", receipt.records.notices));
         bar.inc(1);
     };
-    let receipt = ingest::import(&workspace, &options, &Cli::command_line(), context.cli.now(), &mut progress)?;
+    let receipt = ingest::import(&workspace, &options, &Cli::command_line(), context.cli.now(), &progress)?;
     bar.finish_and_clear();
     receipt::print(&receipt, context)
 }

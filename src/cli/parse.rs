@@ -81,6 +81,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
                         member: path,
                         container: None,
                         read_as: None,
+                        detail: false,
                     };
                     one(
                         &RawDocument::new(origin, body),

@@ -33,7 +33,12 @@ enum Kept {
 impl Body {
     /// No bytes.
     pub(super) fn empty() -> Self {
-        Self { kept: Kept::Memory(Bytes::new()), len: 0, id: RawId::of(b"") }
+        Self::of(Bytes::new())
+    }
+
+    /// These bytes, as if they had come.
+    pub fn of(bytes: Bytes) -> Self {
+        Self { len: bytes.len() as u64, id: RawId::of(&bytes), kept: Kept::Memory(bytes) }
     }
 
     /// Size in bytes.
@@ -79,6 +84,12 @@ impl Body {
         let mut bytes = Vec::with_capacity(usize::try_from(self.len).unwrap_or(0));
         self.reader()?.read_to_end(&mut bytes)?;
         Ok(Some(bytes.into()))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
     }
 }
 

@@ -141,6 +141,14 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether asking for something else would end the same way.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::NoContact { .. } | Self::BadContact { .. } | Self::RetryAfterTooLong { .. } | Self::Client { .. }
+        )
+    }
+
     /// The same error, saying how many requests were sent.
     pub(super) fn after(mut self, sent: u32) -> Self {
         if let Self::Timeout { tries, .. } | Self::Transport { tries, .. } | Self::Status { tries, .. } = &mut self {

@@ -160,7 +160,8 @@ impl Tally {
         self.0.waited_ms.load(Ordering::Relaxed)
     }
 
-    pub(super) fn sent(&self) {
+    /// One more request.
+    pub fn sent(&self) {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_declaration_in_mid_text_is_no_encoding() {
-        let torn = "<?xml version='1.0' encoding='ISO-8859-1'?><rss><a/><?xml version=\"1.0\" encoding=\"UTF-8\"?><b/></rss>";
+        let torn =
+            "<?xml version='1.0' encoding='ISO-8859-1'?><rss><a/><?xml version=\"1.0\" encoding=\"UTF-8\"?><b/></rss>";
         assert_eq!(without_declarations(torn), Cow::Borrowed(b"<rss><a/><b/></rss>".as_slice()));
         let styled = "<?xml version='1.0'?><?xml-stylesheet href='a'?><rss/>";
         assert_eq!(without_declarations(styled), Cow::Borrowed(b"<?xml-stylesheet href='a'?><rss/>".as_slice()));

@@ -317,6 +317,14 @@ impl Mapping {
         }
     }
 
+    /// How many rows the main shape finds in a document, whatever they are; `None` when it is written otherwise.
+    pub fn count_rows(&self, bytes: &[u8]) -> Option<usize> {
+        let shape = self.shapes.first()?;
+        let mut count = 0;
+        rows::each(&shape.document, bytes, &mut Vec::new(), &mut |_, _| count += 1).ok()?;
+        Some(count)
+    }
+
     /// Reads a document.
     ///
     /// # Errors

@@ -276,6 +276,7 @@ mod tests {
             member: Vec::new(),
             container: None,
             read_as: None,
+            detail: false,
         };
         parse(&RawDocument::new(origin, bytes::Bytes::from(text.as_bytes().to_vec())))
     }

@@ -89,7 +89,9 @@ impl RawProbe {
     /// What is wrong with it, as a fragment.
     pub fn compile(&self) -> Result<Probe, String> {
         match (&self.path, &self.css, &self.header, &self.regex, &self.element) {
-            (Some(path), None, None, None, None) if path == ATOM => parse_path("link[?@rel=next].@href").map(Probe::Path),
+            (Some(path), None, None, None, None) if path == ATOM => {
+                parse_path("link[?@rel=next].@href").map(Probe::Path)
+            }
             (Some(path), None, None, None, None) => parse_path(path).map(Probe::Path),
             (None, Some(css), None, None, None) => Ok(Probe::Css(selector(css)?, self.attr.clone())),
             (None, None, Some(header), None, None) => Ok(Probe::Header(header.to_ascii_lowercase())),
@@ -241,8 +243,10 @@ mod tests {
     #[test]
     fn every_kind_of_probe_reads_its_value() {
         let json = br#"{"page": {"total": 12, "next": " x "}, "items": [{"id": 1}, {"id": 2}]}"#;
-        let headers =
-            [("x-total-count".to_owned(), "7".to_owned()), ("link".to_owned(), "<https://a/2>; rel=\"next\"".to_owned())];
+        let headers = [
+            ("x-total-count".to_owned(), "7".to_owned()),
+            ("link".to_owned(), "<https://a/2>; rel=\"next\"".to_owned()),
+        ];
         let answer = Answer::new(json, &headers);
         let read = |toml: &str| answer.first(&probe(toml).expect(toml));
         assert_eq!(read("\"page.total\"").as_deref(), Some("12"));
@@ -255,7 +259,10 @@ mod tests {
         assert_eq!(rows.len(), 2);
 
         let page = Answer::new(b"<html><body><a rel=next href='/2'> on </a><a href='/3'>x</a></body></html>", &[]);
-        assert_eq!(page.first(&probe("{ css = \"a[rel=next]\", attr = \"href\" }").expect("css")).as_deref(), Some("/2"));
+        assert_eq!(
+            page.first(&probe("{ css = \"a[rel=next]\", attr = \"href\" }").expect("css")).as_deref(),
+            Some("/2")
+        );
         assert_eq!(page.all(&probe("{ css = \"a\" }").expect("css")), ["on", "x"]);
 
         let feed = Answer::new(
@@ -267,7 +274,15 @@ mod tests {
 
     #[test]
     fn what_is_no_probe_is_refused() {
-        for toml in ["{ css = \"a\", header = \"b\" }", "{ }", "{ regex = '(' }", "{ css = \"a[\" }", "\"a[\"", "{ cs = \"a\" }", "5"] {
+        for toml in [
+            "{ css = \"a\", header = \"b\" }",
+            "{ }",
+            "{ regex = '(' }",
+            "{ css = \"a[\" }",
+            "\"a[\"",
+            "{ cs = \"a\" }",
+            "5",
+        ] {
             assert!(probe(toml).is_err(), "{toml}");
         }
     }

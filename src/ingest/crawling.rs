@@ -1,25 +1,29 @@
-//! `crawl`: what is due of each source, package by package; a cursor moves only past what is complete.
+//! `crawl`: what is due of each source, many side by side; a cursor moves only past what is complete.
 
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+mod details;
+mod issues;
+mod lists;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
 use super::intake::Intake;
 use super::{IngestError, Progress, Session, Workspace};
-use crate::crawl::{Answer, CrawlError, Crawler, Issue, days_due};
-use crate::fetch::{Fetched, Fetcher};
+use crate::crawl::{CrawlError, Crawler, Issue, Replay, Stop as StopSign, Transport, outside_hours};
+use crate::fetch::Fetcher;
 use crate::ids::SourceId;
 use crate::raw::Origin;
-use crate::records::{Cursor, DocumentOutcome, Outcome, Receipt, SourceReceipt, Watermark};
-use crate::source::{Source, Status};
-use crate::unpack::{self, Entry};
+use crate::records::{Outcome, Receipt, SourceHealth, SourceReceipt, Watermark};
+use crate::source::{Plan, PlanKind, Source, Status};
+use crate::store::StoreError;
 
 /// What to crawl.
 #[derive(Clone, Debug, Default)]
 pub struct CrawlOptions {
-    /// Which sources; empty for every active one.
+    /// Which sources, due or not; empty for every active one that is due.
     pub sources: Vec<SourceId>,
     /// From this day on instead of from the cursor.
     pub since: Option<Date>,
@@ -27,12 +31,16 @@ pub struct CrawlOptions {
     pub until: Option<Date>,
     /// At most this many documents per source; then the cursor stays.
     pub sample: Option<u64>,
+    /// Paused sources too: somebody wants to try them.
+    pub paused_too: bool,
 }
 
-/// Newest receipts that are looked through for the requests of a day.
-const RECEIPTS: usize = 200;
-/// A gap that is looked past before it is taken for the end.
-const LOOK_PAST: u32 = 1;
+/// Sources that are read side by side. Each waits for its hosts most of the time.
+const AT_ONCE: usize = 64;
+/// Requests that are noted before they are sent, so that those of a killed run count too.
+const RESERVE: i64 = 20;
+/// Tries and redirects that one request may become.
+const PER_REQUEST: i64 = 12;
 
 /// Crawls what is due.
 ///
@@ -45,60 +53,16 @@ pub fn crawl(
     now: Timestamp,
     progress: Progress<'_>,
 ) -> Result<Receipt, IngestError> {
-    let sources: Vec<&Source> = if options.sources.is_empty() {
-        // Those that are only imported were not meant.
-        workspace.sources.iter().filter(|source| source.plan.is_some()).collect()
-    } else {
-        options.sources.iter().map(|id| workspace.source(id)).collect::<Result<_, _>>()?
-    };
     let config = &workspace.config;
-    let mut session = Session::open(workspace, command, now)?;
+    let session = Session::open(workspace, command, now)?;
     let fetcher =
         Fetcher::new(config.contact.clone(), &config.politeness, &config.limits, workspace.layout.incoming())?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
-            IngestError::Io { action: "start the network runtime".into(), reason: error.to_string() }
-        })?;
-    let mut receipts = Vec::new();
-    for source in sources {
-        let mut receipt = SourceReceipt::new(source.id.clone());
-        match &source.status {
-            Status::Paused(reason) | Status::Refused(reason) => {
-                receipt.outcome = Outcome::Skipped;
-                receipt.error = Some(reason.clone());
-            }
-            Status::Active => {
-                let crawler = Crawler::new(source, &fetcher, used_today(&session, source, now)?);
-                let mut intake = Intake::new(&mut session, None);
-                let mut run = SourceRun {
-                    source,
-                    options,
-                    now,
-                    crawler: &crawler,
-                    intake: &mut intake,
-                    receipt: &mut receipt,
-                    progress,
-                };
-                runtime.block_on(run.run())?;
-                receipt.requests = crawler.tally().requests();
-                receipt.bytes = crawler.tally().bytes();
-                receipt.waited_ms = crawler.tally().waited_ms();
-            }
-        }
-        tracing::info!(
-            source.id = %source.id,
-            notices = receipt.notices.new,
-            "crawled {}: {}, {} new notices, {} requests",
-            source.id,
-            receipt.outcome.as_str(),
-            receipt.notices.new,
-            receipt.requests
-        );
-        if let Some(error) = &receipt.error {
-            tracing::warn!(source.id = %source.id, "{}: {error}", source.id);
-        }
-        receipts.push(receipt);
-    }
+    let runtime = runtime()?;
+    let stop = Arc::new(StopSign::default());
+    runtime.spawn(stop_on_signal(Arc::clone(&stop)));
+    let receipts =
+        read_sources(workspace, options, session, Transport::Live(&fetcher), &runtime, &stop, now, progress)?;
+    let (mut receipts, session) = receipts;
     for receipt in &mut receipts {
         let source = workspace.source(&receipt.source)?;
         receipt.politeness.hosts = fetcher
@@ -110,323 +74,324 @@ pub fn crawl(
     session.finish(receipts, now)
 }
 
-/// Requests that runs of the last 24 hours have sent to a source.
-fn used_today(session: &Session<'_>, source: &Source, now: Timestamp) -> Result<u64, IngestError> {
-    let since = now.saturating_sub(24.hours()).unwrap_or(now);
-    let receipts = session.kept.receipts(RECEIPTS)?;
-    let recent = receipts.iter().filter(|receipt| receipt.started_at > since && receipt.started_at <= now);
-    Ok(recent.flat_map(|receipt| &receipt.sources).filter(|own| own.source == source.id).map(|own| own.requests).sum())
+/// Crawls one source as if for the first time, with recorded answers and no network.
+///
+/// # Errors
+/// When the run cannot go on; what happens to the source is on its receipt.
+pub fn replay(
+    workspace: &Workspace,
+    source: &SourceId,
+    replay: &Replay,
+    now: Timestamp,
+) -> Result<Receipt, IngestError> {
+    let options = CrawlOptions { sources: vec![source.clone()], paused_too: true, ..CrawlOptions::default() };
+    let session = Session::open(workspace, "replay", now)?;
+    let (runtime, stop) = (runtime()?, StopSign::default());
+    let transport = Transport::Replay(replay);
+    let (receipts, session) = read_sources(workspace, &options, session, transport, &runtime, &stop, now, &|_, _| {})?;
+    session.finish(receipts, now)
 }
 
-struct SourceRun<'r, 's, 'w, 'f> {
+fn runtime() -> Result<tokio::runtime::Runtime, IngestError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| IngestError::Io { action: "start the network runtime".into(), reason: error.to_string() })
+}
+
+/// Ctrl-C and SIGTERM end a run gracefully: what is in stays in, and the receipt is written.
+async fn stop_on_signal(stop: Arc<StopSign>) {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+    tracing::warn!("stopping: what is in stays in, and the next run goes on from there");
+    stop.set();
+}
+
+/// Reads the sources, many side by side, and gives back their receipts in the order of the definitions.
+#[expect(clippy::too_many_arguments, reason = "all of it is what a run is made of")]
+fn read_sources<'w>(
+    workspace: &'w Workspace,
+    options: &CrawlOptions,
+    session: Session<'w>,
+    transport: Transport<'_>,
+    runtime: &tokio::runtime::Runtime,
+    stop: &StopSign,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<(Vec<SourceReceipt>, Session<'w>), IngestError> {
+    let sources: Vec<&Source> = if options.sources.is_empty() {
+        // Those that are only imported were not meant.
+        workspace.sources.iter().filter(|source| source.plan.is_some()).collect()
+    } else {
+        options.sources.iter().map(|id| workspace.source(id)).collect::<Result<_, _>>()?
+    };
+    let session = Mutex::new(session);
+    let mut receipts: Vec<SourceReceipt> = sources.iter().map(|source| SourceReceipt::new(source.id.clone())).collect();
+    let mut jobs = VecDeque::new();
+    for (source, receipt) in sources.iter().zip(&mut receipts) {
+        let reason = why_not(&session.lock().expect("nobody has it"), source, options, now)?;
+        match reason {
+            Some(reason) => {
+                receipt.outcome = Outcome::Skipped;
+                receipt.error = Some(reason);
+            }
+            None => jobs.push_back((*source, receipt)),
+        }
+    }
+    let workers = jobs.len().min(AT_ONCE);
+    let jobs = Mutex::new(jobs);
+    let failure = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let next = jobs.lock().expect("nobody panics while holding it").pop_front();
+                    let Some((source, receipt)) = next else { break };
+                    let run = Job { source, options, transport, session: &session, stop, now, progress };
+                    if let Err(error) = run.run(runtime, receipt) {
+                        failure.lock().expect("nobody panics while holding it").get_or_insert(error);
+                        stop.set();
+                    }
+                }
+            });
+        }
+    });
+    if let Some(error) = failure.into_inner().expect("nobody panics while holding it") {
+        return Err(error);
+    }
+    for receipt in &receipts {
+        tell(receipt);
+    }
+    Ok((receipts, session.into_inner().expect("nobody panicked while holding it")))
+}
+
+fn tell(receipt: &SourceReceipt) {
+    let id = &receipt.source;
+    if receipt.outcome == Outcome::Skipped {
+        tracing::debug!(source.id = %id, "{id}: skipped: {}", receipt.error.as_deref().unwrap_or_default());
+        return;
+    }
+    tracing::info!(
+        source.id = %id,
+        notices = receipt.notices.new,
+        "crawled {id}: {}, {} new notices, {} requests",
+        receipt.outcome.as_str(),
+        receipt.notices.new,
+        receipt.requests
+    );
+    if let Some(error) = &receipt.error {
+        tracing::warn!(source.id = %id, "{id}: {error}");
+    }
+}
+
+/// Why a source is not asked now; `None` when it is.
+fn why_not(
+    session: &Session<'_>,
+    source: &Source,
+    options: &CrawlOptions,
+    now: Timestamp,
+) -> Result<Option<String>, IngestError> {
+    match &source.status {
+        Status::Paused(_) if options.paused_too && source.plan.is_some() => {}
+        Status::Paused(reason) | Status::Refused(reason) => return Ok(Some(reason.clone())),
+        Status::Active => {}
+    }
+    if let Some(reason) = outside_hours(source, now).filter(|_| !options.paused_too) {
+        return Ok(Some(reason));
+    }
+    let named = !options.sources.is_empty() || options.since.is_some();
+    let Some(plan) = source.plan.as_ref().filter(|_| !named) else { return Ok(None) };
+    let health = session.kept.health(&source.id)?.unwrap_or_default();
+    // What is unfinished is always due.
+    if health.failures > 0 || plan.schedule.is_due(health.last_complete, now) {
+        return Ok(None);
+    }
+    let next = health.last_complete.map_or(now, |last| plan.schedule.next(last));
+    Ok(Some(format!("not due before {next}")))
+}
+
+/// One source, and what it is read with.
+struct Job<'r, 's, 'w> {
+    source: &'r Source,
+    options: &'r CrawlOptions,
+    transport: Transport<'r>,
+    session: &'s Mutex<Session<'w>>,
+    stop: &'r StopSign,
+    now: Timestamp,
+    progress: Progress<'r>,
+}
+
+impl Job<'_, '_, '_> {
+    /// Reads the source; its own failures end on the receipt, only ours come back.
+    fn run(self, runtime: &tokio::runtime::Runtime, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
+        let (source, session) = (self.source, self.session);
+        let day_ago = self.now.saturating_sub(24.hours()).unwrap_or(self.now);
+        let locked = || session.lock().expect("nobody panics while holding it");
+        let used = locked().kept.asked_since(&source.id, day_ago)?;
+        match Crawler::new(source, self.transport, used, self.stop) {
+            Err(error) => {
+                receipt.outcome = Outcome::Skipped;
+                receipt.error = Some(error.to_string());
+                return Ok(());
+            }
+            Ok(crawler) => {
+                let mut run = SourceRun {
+                    source,
+                    options: self.options,
+                    now: self.now,
+                    crawler,
+                    intake: Intake::new(session, None),
+                    receipt: receipt.clone(),
+                    progress: self.progress,
+                    reserved: 0,
+                };
+                let ended = runtime.block_on(run.run());
+                let tally = run.crawler.tally();
+                run.receipt.requests = tally.requests();
+                run.receipt.bytes = tally.bytes();
+                run.receipt.waited_ms = tally.waited_ms();
+                let sent = i64::try_from(tally.requests()).unwrap_or(i64::MAX);
+                locked().kept.add_asked(&source.id, self.now, sent - run.reserved)?;
+                *receipt = run.receipt;
+                ended?;
+            }
+        }
+        self.note_health(receipt)
+    }
+
+    fn note_health(&self, receipt: &SourceReceipt) -> Result<(), IngestError> {
+        let id = &self.source.id;
+        let kept = &mut self.session.lock().expect("nobody panics while holding it").kept;
+        let mut health: SourceHealth = kept.health(id)?.unwrap_or_default();
+        health.last_run = Some(self.now);
+        health.outcome = Some(receipt.outcome);
+        health.error.clone_from(&receipt.error);
+        health.waiting = kept.count_waiting(id)?;
+        if receipt.notices.new + receipt.notices.changed > 0 {
+            health.last_new = Some(self.now);
+        }
+        // A sample or a backfill says nothing about what is due.
+        let whole = self.options.sample.is_none() && self.options.since.is_none() && self.options.until.is_none();
+        if receipt.outcome.is_complete() && whole {
+            health.last_complete = Some(self.now);
+            health.failures = 0;
+        } else if !receipt.outcome.is_complete() {
+            health.failures += 1;
+        }
+        kept.set_health(id, &health)?;
+        Ok(())
+    }
+}
+
+/// One source while it is read.
+struct SourceRun<'r, 's, 'w> {
     source: &'r Source,
     options: &'r CrawlOptions,
     now: Timestamp,
-    crawler: &'r Crawler<'f>,
-    intake: &'r mut Intake<'s, 'w>,
-    receipt: &'r mut SourceReceipt,
-    progress: &'r mut dyn FnMut(&SourceReceipt, &str),
+    crawler: Crawler<'r>,
+    intake: Intake<'s, 'w>,
+    receipt: SourceReceipt,
+    progress: Progress<'r>,
+    /// Requests that are noted already.
+    reserved: i64,
 }
 
-impl SourceRun<'_, '_, '_, '_> {
-    /// Reads the source; its own failures end on the receipt, only ours come back.
+impl SourceRun<'_, '_, '_> {
     async fn run(&mut self) -> Result<(), IngestError> {
-        let cursor = self.intake.session().kept.cursor(&self.source.id)?;
-        self.receipt.watermark = Watermark {
-            from: cursor.as_ref().map(|cursor| cursor.position.clone()),
-            to: cursor.as_ref().map(|cursor| cursor.position.clone()),
+        let cursor = self.intake.session().kept.cursor(&self.source.id)?.map(|cursor| cursor.position);
+        self.receipt.watermark = Watermark { from: cursor.clone(), to: cursor.clone() };
+        let ended = match self.begin().await {
+            Ok(()) if matches!(self.plan().kind, PlanKind::Issues(_)) => {
+                self.issues(cursor.and_then(|text| Issue::parse(&text))).await
+            }
+            Ok(()) => self.items(cursor).await,
+            Err(stop) => Err(stop),
         };
-        let cursor = cursor.as_ref().and_then(|cursor| Issue::parse(&cursor.position));
-        match self.issues(cursor).await {
+        match ended {
             Ok(()) => {}
             Err(Stop::Ours(error)) => return Err(error),
-            Err(Stop::Theirs(error)) => {
-                self.receipt.outcome = match &error {
-                    CrawlError::Blocked { .. } => Outcome::Blocked,
-                    CrawlError::Drifted { .. } => Outcome::Drifted,
-                    CrawlError::Budget { .. } => Outcome::Capped,
-                    CrawlError::Fetch(_) => Outcome::Failed,
-                };
-                self.receipt.fail(error.to_string());
-            }
+            Err(Stop::Theirs(error)) => self.fail(&error),
             Err(Stop::Enough) => {
                 if self.receipt.outcome.is_complete() {
                     self.receipt.outcome = Outcome::Capped;
                 }
             }
         }
-        self.intake.finish(self.receipt)?;
+        self.intake.finish(&mut self.receipt)?;
         if self.receipt.outcome == Outcome::Complete && self.receipt.documents.fetched == 0 {
             self.receipt.outcome = Outcome::EmptyVerified;
         }
         Ok(())
     }
 
-    async fn issues(&mut self, cursor: Option<Issue>) -> Result<(), Stop> {
-        let Some(Start { mut issue, mut moves, mut listed }) = self.start(cursor).await? else { return Ok(()) };
-        // A sample is for trying out: it never counts as having read anything.
-        moves &= self.options.sample.is_none();
-        let end = match self.options.until {
-            Some(until) => self.crawler.discover(until.saturating_add(1.day())).await?,
-            None => None,
+    async fn begin(&mut self) -> Result<(), Stop> {
+        if self.source.session.boot.is_some() {
+            self.reserve()?;
+        }
+        Ok(self.crawler.boot().await?)
+    }
+
+    /// The plan, which every source that is crawled has.
+    fn plan(&self) -> &Plan {
+        self.source.plan.as_ref().expect("only sources with a plan are crawled")
+    }
+
+    /// A failure of the source; the first one names the outcome.
+    fn fail(&mut self, error: &CrawlError) {
+        let outcome = match error {
+            CrawlError::Blocked { .. } => Outcome::Blocked,
+            CrawlError::Drifted { .. } => Outcome::Drifted,
+            CrawlError::Budget { .. } | CrawlError::Capped { .. } => Outcome::Capped,
+            CrawlError::Fetch(_) | CrawlError::Faulty { .. } | CrawlError::Replay(_) | CrawlError::Stopped => {
+                Outcome::Failed
+            }
+            CrawlError::NoKey(_) => Outcome::Skipped,
         };
-        let mut last_day = self.day_of(issue)?;
-        let mut looked_up = None;
-        loop {
-            if end.is_some_and(|end| issue >= end) {
-                return Ok(());
-            }
-            let answer = match looked_up.take() {
-                Some(package) => Answer::There(package),
-                None => self.crawler.fetch_issue(issue).await?,
-            };
-            if std::mem::take(&mut listed) && matches!(answer, Answer::Missing) {
-                self.receipt.fail(format!("issue {issue} is listed by the search, but its package is not there"));
-                moves = false;
-            }
-            match answer {
-                Answer::There(package) => {
-                    let complete = self.package(issue, *package, &mut last_day).await?;
-                    moves &= complete;
-                    if moves {
-                        self.move_cursor(issue, last_day)?;
-                    }
-                    issue = issue.next();
-                }
-                Answer::Missing => match self.after_missing(issue, last_day).await? {
-                    None => return Ok(()),
-                    Some((next, package)) => {
-                        if next.year == issue.year {
-                            self.receipt.fail(format!("issue {issue} is not there, though {next} is"));
-                            moves = false;
-                        }
-                        issue = next;
-                        looked_up = Some(package);
-                    }
-                },
-            }
+        if self.receipt.outcome.is_complete() {
+            self.receipt.outcome = outcome;
         }
+        self.receipt.fail(error.to_string());
     }
 
-    /// Where this run starts.
-    async fn start(&mut self, cursor: Option<Issue>) -> Result<Option<Start>, Stop> {
-        match (self.options.since, cursor) {
-            (Some(since), cursor) => {
-                let first = self.crawler.discover(since).await?;
-                // A backfill moves the cursor only when nothing stays unread between the two.
-                Ok(first.map(|issue| Start {
-                    issue,
-                    moves: cursor.is_none_or(|cursor| issue <= cursor.next()),
-                    listed: true,
-                }))
-            }
-            (None, Some(cursor)) => Ok(Some(Start { issue: cursor.next(), moves: true, listed: false })),
-            (None, None) => {
-                let plan = self.crawler.calendar();
-                let today = self.now.to_zoned(self.crawler.zone()).date();
-                let days = i64::try_from(plan.first_run.as_secs() / 86_400).unwrap_or(0);
-                let first = self.crawler.discover(today.saturating_sub(days.days())).await?;
-                Ok(first.map(|issue| Start { issue, moves: true, listed: true }))
-            }
+    /// Notes requests before they are sent, where a day's number is limited.
+    fn reserve(&mut self) -> Result<(), IngestError> {
+        if self.source.access.daily_requests.is_none() {
+            return Ok(());
         }
+        let sent = i64::try_from(self.crawler.tally().requests()).unwrap_or(i64::MAX);
+        if sent + PER_REQUEST > self.reserved {
+            self.intake.session().kept.add_asked(&self.source.id, self.now, RESERVE)?;
+            self.reserved += RESERVE;
+        }
+        Ok(())
     }
 
-    fn day_key(&self) -> String {
-        format!("day-of-cursor/{}", self.source.id)
-    }
-
-    /// The day of the issue before this one, where the last run that moved the cursor ended with that. The newest day
-    /// in the store would not do: it may lie beyond a gap.
-    fn day_of(&mut self, next: Issue) -> Result<Option<Date>, IngestError> {
-        let key = self.day_key();
-        let known = self.intake.session().derived.meta(&key)?;
-        Ok(known.and_then(|text| {
-            let (issue, day) = text.split_once(' ')?;
-            (Issue::parse(issue)?.next() == next).then(|| day.parse().ok())?
-        }))
-    }
-
-    /// What follows an issue that is not there: one past a gap, the new year's first one, or nothing yet.
-    async fn after_missing(
-        &mut self,
-        issue: Issue,
-        last_day: Option<Date>,
-    ) -> Result<Option<(Issue, Box<Fetched>)>, Stop> {
-        let plan = self.crawler.calendar();
-        // The gap comes first: a year is over only where its numbers are.
-        if last_day.is_none_or(|day| days_due(plan, self.crawler.zone(), day, self.now) > LOOK_PAST) {
-            let past = Issue { number: issue.number + LOOK_PAST, ..issue };
-            if let Answer::There(package) = self.crawler.fetch_issue(past).await? {
-                return Ok(Some((past, package)));
-            }
-        }
-        if self.now.to_zoned(self.crawler.zone()).date().year() > issue.year {
-            let first = Issue { year: issue.year + 1, number: 1 };
-            if let Answer::There(package) = self.crawler.fetch_issue(first).await? {
-                return Ok(Some((first, package)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes in a package and proves the day complete. `false` when something of it is not in.
-    async fn package(&mut self, issue: Issue, package: Fetched, last_day: &mut Option<Date>) -> Result<bool, Stop> {
-        let failed_before = self.receipt.documents.failed;
-        let inside = self.members(issue, package)?;
-        self.intake.flush(self.receipt)?;
-        (self.progress)(self.receipt, &format!("issue {issue}"));
-        if self.options.sample.is_some_and(|sample| self.receipt.documents.fetched >= sample) {
-            return Err(Stop::Enough);
-        }
-        if inside.stopped {
-            return Err(Stop::Enough);
-        }
-        *last_day = inside.day.or(*last_day);
-        let mut complete = inside.whole && self.receipt.documents.failed == failed_before;
-        if let Some(day) = inside.day {
-            complete &= self.close_gaps(day, &inside.numbers).await?;
-        }
-        Ok(complete)
-    }
-
-    fn members(&mut self, issue: Issue, package: Fetched) -> Result<Inside, Stop> {
-        let url = package.url.to_string();
-        let template = Origin {
+    /// Where an answer came from.
+    fn origin(&self, url: &str, status: u16, headers: &[(String, String)]) -> Origin {
+        Origin {
             source: self.source.id.clone(),
-            url: url.clone(),
+            url: url.to_owned(),
             fetched_at: self.now,
             run: self.intake.session().run.clone(),
-            status: Some(package.status),
-            headers: package.headers.clone(),
-            member: Vec::new(),
-            container: Some(package.body.id()),
-            read_as: None,
-        };
-        let mut inside = Inside { whole: true, ..Inside::default() };
-        let mut failure = None;
-        let mut body = package.body;
-        let limits = self.intake.session().workspace.config.limits.clone();
-        let reader = body.reader().map_err(|error| IngestError::Io {
-            action: format!("read the package {issue}"),
-            reason: error.to_string(),
-        })?;
-        let sample = self.options.sample;
-        let mut taken = self.receipt.documents.fetched;
-        let outcome = unpack::walk(&url, reader, &limits, &mut |entry| match entry {
-            Entry::Document { path, body } => {
-                if sample.is_some_and(|sample| taken >= sample) {
-                    inside.stopped = true;
-                    return ControlFlow::Break(());
-                }
-                taken += 1;
-                inside.note(&path);
-                match self.intake.push(Origin { member: path, ..template.clone() }, body, self.receipt) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        failure = Some(error);
-                        ControlFlow::Break(())
-                    }
-                }
-            }
-            Entry::Ignored { .. } => {
-                self.receipt.documents.ignored += 1;
-                ControlFlow::Continue(())
-            }
-            Entry::Refused { path, reason } => {
-                self.receipt.count_document(&DocumentOutcome::Failed);
-                self.receipt.fail(format!("{} of issue {issue} {reason}", path.join(" ")));
-                ControlFlow::Continue(())
-            }
-        });
-        if let Some(error) = failure {
-            return Err(Stop::Ours(error));
-        }
-        if let Err(error) = outcome {
-            self.receipt.count_document(&DocumentOutcome::Failed);
-            self.receipt.fail(error.to_string());
-            inside.whole = false;
-        }
-        Ok(inside)
-    }
-
-    /// Asks the publisher's own list of the day and fetches what the package did not hold. `false` when something stays out.
-    async fn close_gaps(&mut self, day: Date, inside: &BTreeSet<(i16, u32)>) -> Result<bool, Stop> {
-        let Some(listed) = self.crawler.list_day(day).await? else { return Ok(true) };
-        let mut complete = true;
-        for number in listed {
-            let known = publication(&number).is_some_and(|publication| inside.contains(&publication));
-            if known || self.is_stored(&number, day)? {
-                continue;
-            }
-            tracing::warn!(source.id = %self.source.id, "{number} of {day} is in no package; asking for it alone");
-            match self.crawler.fetch_notice(&number).await? {
-                Answer::There(notice) => self.single(&number, *notice)?,
-                Answer::Missing => {
-                    self.receipt.fail(format!("{number} of {day} is listed, but neither in the package nor alone"));
-                    complete = false;
-                }
-            }
-        }
-        self.intake.flush(self.receipt)?;
-        Ok(complete)
-    }
-
-    fn is_stored(&mut self, number: &str, day: Date) -> Result<bool, IngestError> {
-        let wanted = publication(number);
-        let ids = self.intake.session().derived.ids_published_on(&self.source.id, day)?;
-        Ok(ids.iter().filter_map(|id| publication(id.as_str().rsplit('/').next()?)).any(|id| Some(id) == wanted))
-    }
-
-    fn single(&mut self, number: &str, notice: Fetched) -> Result<(), Stop> {
-        let limit = self.intake.session().workspace.config.limits.document;
-        let origin = Origin {
-            source: self.source.id.clone(),
-            url: notice.url.to_string(),
-            fetched_at: self.now,
-            run: self.intake.session().run.clone(),
-            status: Some(notice.status),
-            headers: notice.headers.clone(),
+            status: Some(status),
+            headers: headers.to_vec(),
             member: Vec::new(),
             container: None,
             read_as: None,
-        };
-        let body = notice.body.into_bytes(limit).map_err(|error| IngestError::Io {
-            action: format!("read the answer for {number}"),
-            reason: error.to_string(),
-        })?;
-        if let Some(body) = body {
-            self.intake.push(origin, body, self.receipt)?;
-        } else {
-            self.receipt.count_document(&DocumentOutcome::Failed);
-            self.receipt.fail(format!("{number} is larger than {} MiB (limits.document)", limit >> 20));
+            detail: false,
         }
-        Ok(())
     }
-
-    /// The cursor moves last: archive, store and index have everything before it.
-    fn move_cursor(&mut self, issue: Issue, day: Option<Date>) -> Result<(), IngestError> {
-        self.intake.finish(self.receipt)?;
-        let forward = self.receipt.watermark.to.as_deref().and_then(Issue::parse).is_none_or(|known| known < issue);
-        if forward {
-            let cursor = Cursor { source: self.source.id.clone(), position: issue.to_string(), as_of: self.now };
-            self.intake.session().kept.set_cursor(&cursor)?;
-            if let Some(day) = day {
-                let key = self.day_key();
-                self.intake.session().derived.set_meta(&key, &format!("{issue} {day}"))?;
-            }
-            self.receipt.watermark.to = Some(cursor.position);
-        }
-        Ok(())
-    }
-}
-
-/// Where a run starts.
-struct Start {
-    issue: Issue,
-    /// Whether the cursor may move with it.
-    moves: bool,
-    /// Whether the publisher's own search says that the issue exists.
-    listed: bool,
 }
 
 /// Why a source's run ends before its end.
@@ -445,52 +410,14 @@ impl From<IngestError> for Stop {
     }
 }
 
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
 impl From<CrawlError> for Stop {
     fn from(error: CrawlError) -> Self {
         Self::Theirs(error)
-    }
-}
-
-/// What a package said by the names of its members.
-#[derive(Default)]
-struct Inside {
-    numbers: BTreeSet<(i16, u32)>,
-    day: Option<Date>,
-    whole: bool,
-    stopped: bool,
-}
-
-impl Inside {
-    /// `20260717_136/00497150_2026.xml`: the day of the issue and the notice's number.
-    fn note(&mut self, path: &[String]) {
-        let Some(member) = path.last() else { return };
-        let mut parts = member.rsplit('/');
-        let file = parts.next().unwrap_or_default();
-        let stem = file.split('.').next().unwrap_or_default().replace('_', "-");
-        self.numbers.extend(publication(&stem));
-        let folder = parts.next().unwrap_or_default();
-        self.day = self.day.or_else(|| Date::strptime("%Y%m%d", folder.get(..8)?).ok());
-    }
-}
-
-/// `00497150-2026` or `497150-2026` → year and number.
-fn publication(text: &str) -> Option<(i16, u32)> {
-    let (number, year) = text.split_once('-')?;
-    Some((year.parse().ok()?, number.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn members_say_day_and_number() {
-        let mut inside = Inside::default();
-        inside.note(&["20260717_136/00497150_2026.xml".to_owned()]);
-        inside.note(&["20260717_136/000995_2020.xml".to_owned()]);
-        inside.note(&["odd.xml".to_owned()]);
-        assert_eq!(inside.day, Some(jiff::civil::date(2026, 7, 17)));
-        assert_eq!(inside.numbers, BTreeSet::from([(2026, 497_150), (2020, 995)]));
-        assert_eq!(publication("497150-2026"), publication("00497150-2026"));
     }
 }

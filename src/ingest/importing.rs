@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -49,11 +50,12 @@ pub fn import(
                 .map_err(|error| IngestError::Path { path: path.clone(), reason: error.to_string() })?;
         }
     }
-    let mut session = Session::open(workspace, command, now)?;
+    let session = Session::open(workspace, command, now)?;
     let run = session.run.clone();
+    let session = Mutex::new(session);
     let mut receipts: Vec<SourceReceipt> = Vec::new();
     {
-        let mut intake = Intake::new(&mut session, options.format.clone());
+        let mut intake = Intake::new(&session, options.format.clone());
         let mut current = 0;
         let mut failure = None;
         let mut take = |name: &str, entry: DocumentEntry| {
@@ -86,6 +88,7 @@ pub fn import(
                 member: path,
                 container: None,
                 read_as: options.format.as_ref().map(|reader| reader.name().to_owned()),
+                detail: false,
             };
             // A batch belongs to one receipt, so a change of source ends it.
             let done = if at == current { Ok(()) } else { intake.flush(&mut receipts[current]) };
@@ -117,7 +120,7 @@ pub fn import(
         }
         intake.finish(&mut receipts[current])?;
     }
-    session.finish(receipts, now)
+    session.into_inner().expect("nobody panicked while holding it").finish(receipts, now)
 }
 
 fn default_source(options: &ImportOptions) -> SourceId {

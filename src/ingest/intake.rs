@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use rayon::prelude::*;
@@ -23,7 +24,8 @@ const BATCH_BYTES: usize = 16 << 20;
 /// Takes in the documents of one source. While one batch is brought into archive, store and index, the next one is
 /// already read; batches become durable one after the other.
 pub(super) struct Intake<'s, 'w> {
-    session: &'s mut Session<'w>,
+    session: &'s Mutex<Session<'w>>,
+    workspace: &'w Workspace,
     reader: Option<Reader>,
     pending: Vec<(Origin, Bytes)>,
     pending_bytes: usize,
@@ -43,13 +45,26 @@ struct ReadBatch {
 }
 
 impl<'s, 'w> Intake<'s, 'w> {
-    pub fn new(session: &'s mut Session<'w>, reader: Option<Reader>) -> Self {
+    /// Several sources may share a session: each batch is brought in by itself.
+    pub fn new(session: &'s Mutex<Session<'w>>, reader: Option<Reader>) -> Self {
         let read = ReadBatch::default();
-        Self { session, reader, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
+        let workspace = locked(session).workspace;
+        Self { session, workspace, reader, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
     }
 
-    pub fn session(&mut self) -> &mut Session<'w> {
-        self.session
+    /// The session, for a moment: hold it no longer than a statement.
+    pub fn session(&self) -> MutexGuard<'s, Session<'w>> {
+        locked(self.session)
+    }
+
+    /// What reads documents, and what they are classified with.
+    pub fn workspace(&self) -> &'w Workspace {
+        self.workspace
+    }
+
+    /// Documents that were added and are in no receipt yet.
+    pub fn pending(&self) -> u64 {
+        (self.pending.len() + self.read.documents.len()) as u64
     }
 
     /// Adds a document; works when a batch is full.
@@ -68,7 +83,7 @@ impl<'s, 'w> Intake<'s, 'w> {
             self.advance(receipt)?;
         }
         let last = std::mem::take(&mut self.read);
-        let written = bring_in(self.session, last, receipt)?;
+        let written = bring_in(&mut self.session(), last, receipt)?;
         self.count_written(written)
     }
 
@@ -79,22 +94,27 @@ impl<'s, 'w> Intake<'s, 'w> {
         self.pending_bytes = 0;
         let documents = self.without_known(documents, receipt)?;
         let last = std::mem::take(&mut self.read);
-        let (reader, workspace) = (self.reader.as_ref(), self.session.workspace);
-        let session = &mut *self.session;
+        let (reader, workspace, session) = (self.reader.as_ref(), self.workspace, self.session);
         let read = || {
             documents
                 .par_iter()
                 .map(|document| (Prepared::new(document), Reading::of(document, reader, workspace)))
                 .collect()
         };
-        let (written, readings) = rayon::join(|| bring_in(session, last, receipt), read);
+        // Not `rayon::join`: a pool thread that waits for its other half may take up the batch of another source, which
+        // waits for the session that this one holds.
+        let (written, readings) = std::thread::scope(|scope| {
+            let written = scope.spawn(move || bring_in(&mut locked(session), last, receipt));
+            let readings = read();
+            (written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), readings)
+        });
         self.read = ReadBatch { documents, readings };
         self.count_written(written?)
     }
 
     fn count_written(&mut self, written: u64) -> Result<(), IngestError> {
         self.uncommitted += written;
-        if self.uncommitted >= self.session.workspace.config.index.commit_every { self.commit() } else { Ok(()) }
+        if self.uncommitted >= self.workspace.config.index.commit_every { self.commit() } else { Ok(()) }
     }
 
     /// Flushes and commits the index: from here on a cursor may move.
@@ -104,10 +124,12 @@ impl<'s, 'w> Intake<'s, 'w> {
     }
 
     fn commit(&mut self) -> Result<(), IngestError> {
-        let seq = self.session.derived.change_seq()?;
-        if self.session.index.applied() < seq {
-            self.session.index.commit(seq)?;
+        let mut session = self.session();
+        let seq = session.derived.change_seq()?;
+        if session.index.applied() < seq {
+            session.index.commit(seq)?;
         }
+        drop(session);
         self.uncommitted = 0;
         Ok(())
     }
@@ -118,11 +140,12 @@ impl<'s, 'w> Intake<'s, 'w> {
         receipt: &mut SourceReceipt,
     ) -> Result<Vec<RawDocument>, IngestError> {
         let mut fresh = Vec::with_capacity(documents.len());
+        let session = self.session();
         let mut seen: HashSet<(SourceId, RawId)> =
             self.read.documents.iter().map(|document| (document.origin.source.clone(), document.id)).collect();
         for document in documents {
             receipt.bytes += document.body.len() as u64;
-            let known = self.session.derived.has_document(&document.origin.source, &document.id)?
+            let known = session.derived.has_document(&document.origin.source, &document.id)?
                 || !seen.insert((document.origin.source.clone(), document.id));
             if known {
                 receipt.count_document(&DocumentOutcome::Duplicate);
@@ -132,6 +155,10 @@ impl<'s, 'w> Intake<'s, 'w> {
         }
         Ok(fresh)
     }
+}
+
+fn locked<'s, 'w>(session: &'s Mutex<Session<'w>>) -> MutexGuard<'s, Session<'w>> {
+    session.lock().expect("a thread that panics while it holds the session ends the run")
 }
 
 fn tell(document: &RawDocument, outcome: &DocumentOutcome, number: u64) {
@@ -246,6 +273,7 @@ impl Reading {
             at,
             name: document.origin.name().to_owned(),
             fetched_at: document.origin.fetched_at,
+            detail: document.origin.detail,
             format: self.format,
             outcome: self.outcome,
             records: self.records,

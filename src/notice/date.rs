@@ -84,8 +84,8 @@ fn parse_time(text: &str) -> Option<Time> {
     if parts.next().is_some() || fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let nanos: String = fraction.chars().chain(std::iter::repeat('0')).take(9).collect();
-    Time::new(hour, minute, second, nanos.parse().ok()?).ok()
+    // Fractions are read and dropped: no notice means them.
+    Time::new(hour, minute, second, 0).ok()
 }
 
 /// An offset as it can be written. Before there were time zones, local mean time differed by odd seconds.

@@ -251,11 +251,15 @@ impl Checker<'_> {
 
     fn hours(&mut self, raw: &RawHours) -> Option<Hours> {
         let zone = self.zone("access.hours.zone", &raw.zone);
-        let times = raw.allow.split_once('-').and_then(|(from, to)| {
-            Some((from.trim().parse::<Time>().ok()?, to.trim().parse::<Time>().ok()?))
-        });
+        let times = raw
+            .allow
+            .split_once('-')
+            .and_then(|(from, to)| Some((from.trim().parse::<Time>().ok()?, to.trim().parse::<Time>().ok()?)));
         let Some((from, to)) = times.filter(|(from, to)| from != to) else {
-            self.complain("access.hours.allow", format!("expected a span such as \"20:00-06:00\", found \"{}\"", raw.allow));
+            self.complain(
+                "access.hours.allow",
+                format!("expected a span such as \"20:00-06:00\", found \"{}\"", raw.allow),
+            );
             return None;
         };
         Some(Hours { zone: zone?, from, to })
@@ -265,7 +269,10 @@ impl Checker<'_> {
     pub(super) fn session(&mut self, raw: &RawSession) -> SessionRules {
         for name in raw.headers.keys() {
             if NOT_FIXED.contains(&name.to_ascii_lowercase().as_str()) {
-                self.complain(&format!("session.headers.{name}"), "is not fixed here: it is ours, or comes from `keys` or `basic`");
+                self.complain(
+                    &format!("session.headers.{name}"),
+                    "is not fixed here: it is ours, or comes from `keys` or `basic`",
+                );
             }
         }
         let mut keys = Vec::new();
@@ -316,7 +323,10 @@ impl Checker<'_> {
         let good = name.starts_with("TENDERWATCH_")
             && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         if !good {
-            self.complain(at, format!("expected the name of an environment variable such as TENDERWATCH_KEY_X, found \"{name}\""));
+            self.complain(
+                at,
+                format!("expected the name of an environment variable such as TENDERWATCH_KEY_X, found \"{name}\""),
+            );
         }
     }
 }

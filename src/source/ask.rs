@@ -91,7 +91,10 @@ impl Ask {
     /// A placeholder that is unknown or does not work; checked when the definition is loaded.
     pub fn fill(&self, filling: &Filling) -> Result<Question, String> {
         let pairs = |pairs: &[(String, String)]| {
-            pairs.iter().map(|(name, value)| Ok((name.clone(), filling.plain(value)?))).collect::<Result<Vec<_>, String>>()
+            pairs
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), filling.plain(value)?)))
+                .collect::<Result<Vec<_>, String>>()
         };
         let body = match &self.body {
             None => None,
@@ -308,7 +311,9 @@ mod tests {
         }
         .fill(&Filling::default())
         .expect("no placeholder");
-        for (param, value) in [("query.offset", "10"), ("query.limit", "6"), ("json.page.index", "2"), ("header.X-Page", "2")] {
+        for (param, value) in
+            [("query.offset", "10"), ("query.limit", "6"), ("json.page.index", "2"), ("header.X-Page", "2")]
+        {
             question.set(&Param::parse(param).expect(param), value);
         }
         assert_eq!(question.address(), "https://example.org/a?x=1&limit=6&offset=10");

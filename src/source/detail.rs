@@ -9,8 +9,8 @@ use super::Checker;
 use super::ask::{Ask, Method, RawAsk};
 use super::template::Filling;
 use crate::config::parse_bytes;
-use crate::formats::{self, mapping::Path};
 use crate::formats::probe::{RawProbe, RowProbe};
+use crate::formats::{self, mapping::Path};
 
 /// What is asked for each row.
 #[derive(Clone, Debug)]
@@ -181,7 +181,11 @@ impl Checker<'_> {
             batch,
             index,
             parts: more,
-            format: raw.document.as_ref().and_then(|document| formats::find(&document.format)).map(|format| format.name),
+            format: raw
+                .document
+                .as_ref()
+                .and_then(|document| formats::find(&document.format))
+                .map(|format| format.name),
         })
     }
 

@@ -337,7 +337,12 @@ impl Checker<'_> {
                     return None;
                 };
                 let end = raw.end.as_ref().and_then(|end| self.param("page.end", end));
-                Some(PagingKind::Offset { param, first: raw.first.unwrap_or(0), size: (size_param.flatten(), value), end })
+                Some(PagingKind::Offset {
+                    param,
+                    first: raw.first.unwrap_or(0),
+                    size: (size_param.flatten(), value),
+                    end,
+                })
             }
             RawPageKind::CursorResponse => {
                 let Some(token) = &raw.token else {

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::Checker;
 use super::ask::{Ask, Method, RawAsk};
 use super::schedule::Schedule;
 use super::template::Filling;
-use super::Checker;
 use crate::config::parse_duration;
 use crate::formats::mapping::Path;
 use crate::formats::probe::{Probe, RawProbe, RowProbe, parse_path};
@@ -410,8 +410,13 @@ impl Checker<'_> {
             if list.is_empty() {
                 self.complain(&at, "name at least one value");
             }
-            if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || ["from", "to", "end", "date", "id", "page"].contains(&name.as_str()) {
-                self.complain(&at, "a name is made of letters, digits and _, and is none of from, to, end, date, id, page");
+            if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                || ["from", "to", "end", "date", "id", "page"].contains(&name.as_str())
+            {
+                self.complain(
+                    &at,
+                    "a name is made of letters, digits and _, and is none of from, to, end, date, id, page",
+                );
             }
         }
         if raw.kind == RawKind::ListOfValues && raw.values.is_empty() {
@@ -508,7 +513,10 @@ impl Checker<'_> {
                 let window = raw.window.as_deref().unwrap_or("1d");
                 let length = Length::parse(window);
                 if length.is_none() {
-                    self.complain("plan.window", format!("expected a length such as \"6h\", \"1d\" or \"1mo\", found \"{window}\""));
+                    self.complain(
+                        "plan.window",
+                        format!("expected a length such as \"6h\", \"1d\" or \"1mo\", found \"{window}\""),
+                    );
                 }
                 let overlap = optional(self, "overlap", &raw.overlap).unwrap_or(Duration::from_hours(72));
                 let first_run = optional(self, "first_run", &raw.first_run).unwrap_or(Duration::from_hours(7 * 24));
@@ -601,7 +609,11 @@ impl Checker<'_> {
             Some((self.pattern("plan.resources.rewrite.from", &rewrite.from)?, rewrite.to.clone()))
         });
         let then = raw.then.as_ref().and_then(|then| {
-            let trial = Filling::default().text("url", "https://example.org/").text("id", "1").text("name", "x").text("token", "x");
+            let trial = Filling::default()
+                .text("url", "https://example.org/")
+                .text("id", "1")
+                .text("name", "x")
+                .text("token", "x");
             let parts = RawAsk { url: Some(&then.url), ..RawAsk::default() };
             let token = self.probe("plan.resources.then.token", &then.token);
             Some((self.ask("plan.resources.then", &parts, &trial)?, token?))

@@ -82,7 +82,9 @@ mod tests {
     #[test]
     fn a_source_is_due_when_its_schedule_says() {
         let zone = TimeZone::get("Europe/Luxembourg").expect("a zone");
-        let due = |text: &str, last: &str, now: &str| Schedule::parse(text, &zone).expect(text).is_due(Some(at(last)), at(now));
+        let due = |text: &str, last: &str, now: &str| {
+            Schedule::parse(text, &zone).expect(text).is_due(Some(at(last)), at(now))
+        };
         assert!(due("daily", "2026-11-20T02:00:00Z", "2026-11-21T01:55:00Z"));
         assert!(!due("daily", "2026-11-20T02:00:00Z", "2026-11-20T20:00:00Z"));
         assert!(due("every 6h", "2026-11-20T02:00:00Z", "2026-11-20T08:00:00Z"));

@@ -56,7 +56,8 @@ impl Filling {
                 match number.filter(|name| !name.contains(['{', '}'])) {
                     Some(name) => {
                         let filled = self.plain(&format!("{{{name}}}"))?;
-                        let number: i64 = filled.parse().map_err(|_| format!("{{{name}:int}}: \"{filled}\" is no number"))?;
+                        let number: i64 =
+                            filled.parse().map_err(|_| format!("{{{name}:int}}: \"{filled}\" is no number"))?;
                         Value::from(number)
                     }
                     None => Value::String(self.plain(text)?),
@@ -101,8 +102,9 @@ impl Filling {
             None => (placeholder, None),
         };
         match (self.moments.get(name), self.texts.get(name), format) {
-            (Some(moment), _, Some(format)) => jiff::fmt::strtime::format(format, moment)
-                .map_err(|error| format!("{{{placeholder}}}: {error}")),
+            (Some(moment), _, Some(format)) => {
+                jiff::fmt::strtime::format(format, moment).map_err(|error| format!("{{{placeholder}}}: {error}"))
+            }
             (Some(_), _, None) => Err(format!("{{{name}}} needs a format, such as {{{name}:%Y-%m-%d}}")),
             (None, Some(text), None | Some("int")) => Ok(write(text, at)),
             (None, Some(_), Some(format)) => Err(format!("{{{name}}} is a text and has no format, found \"{format}\"")),
@@ -144,8 +146,14 @@ mod tests {
     #[test]
     fn placeholders_become_what_they_stand_for() {
         let filling = filling();
-        assert_eq!(filling.address("https://x/{from:%Y/%m/%d}?k={key}&p={page}").as_deref(), Ok("https://x/2026/01/02?k=a%2Fb%20c&p=3"));
-        assert_eq!(Filling::default().text("url", "https://x/a?b=c").address("{url}").as_deref(), Ok("https://x/a?b=c"));
+        assert_eq!(
+            filling.address("https://x/{from:%Y/%m/%d}?k={key}&p={page}").as_deref(),
+            Ok("https://x/2026/01/02?k=a%2Fb%20c&p=3")
+        );
+        assert_eq!(
+            Filling::default().text("url", "https://x/a?b=c").address("{url}").as_deref(),
+            Ok("https://x/a?b=c")
+        );
         assert_eq!(filling.plain("date'{from:%Y-%m-%d}' {{x}}").as_deref(), Ok("date'2026-01-02' {x}"));
         let body = json!({"page": "{page:int}", "list": ["{key}", 1], "x": null});
         assert_eq!(filling.json(&body), Ok(json!({"page": 3, "list": ["a/b c", 1], "x": null})));

@@ -39,6 +39,8 @@ const SCHEMA: Schema = Schema {
              PRIMARY KEY (notice_id, code)) STRICT, WITHOUT ROWID;",
         // What a document's records were, as JSON; absent where it was one notice and nothing else.
         "ALTER TABLE documents ADD COLUMN records TEXT",
+        // Whether a notice was read from the detail of a list's row.
+        "ALTER TABLE notices ADD COLUMN detail INTEGER NOT NULL DEFAULT 0",
     ],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
@@ -118,6 +120,8 @@ pub struct StoredDocument {
     pub name: String,
     /// When it came: the first-seen time of notices that are new with it.
     pub fetched_at: Timestamp,
+    /// Whether it was asked for a row of a list.
+    pub detail: bool,
     /// The format it was read as.
     pub format: Option<String>,
     /// Parsed or quarantined.
@@ -327,7 +331,8 @@ impl Derived {
             insert_document(&transaction, &document).map_err(&error)?;
             for notice in document.notices {
                 let first_seen = times.next().unwrap_or(document.fetched_at);
-                put_notice(&transaction, notice, first_seen, &mut applied).map_err(&error)?;
+                let rank = Some(document.detail);
+                put_notice(&transaction, notice, first_seen, rank, &mut applied).map_err(&error)?;
             }
         }
         put_meta(&transaction, "archive_position", &position_text(batch.archive_end)).map_err(&error)?;
@@ -344,7 +349,7 @@ impl Derived {
         let mut applied = Applied { change_seq: self.change_seq()?, ..Applied::default() };
         let transaction = self.database.connection.transaction().map_err(&error)?;
         for (notice, first_seen) in notices {
-            put_notice(&transaction, notice, first_seen, &mut applied).map_err(&error)?;
+            put_notice(&transaction, notice, first_seen, None, &mut applied).map_err(&error)?;
         }
         transaction.commit().map_err(&error)?;
         Ok(applied)
@@ -693,19 +698,27 @@ fn insert_document(transaction: &Transaction<'_>, document: &StoredDocument) -> 
     Ok(())
 }
 
+/// `detail` is whether the notice comes from the detail of a list's row, where that is new knowledge.
 fn put_notice(
     transaction: &Transaction<'_>,
     prepared: PreparedNotice,
     first_seen: Timestamp,
+    detail: Option<bool>,
     applied: &mut Applied,
 ) -> rusqlite::Result<()> {
     let PreparedNotice { mut notice, stored, summary, content, whole } = prepared;
-    let known: Option<[u8; 64]> = transaction
-        .prepare_cached("SELECT hash FROM notices WHERE id = ?1")?
-        .query_row([notice.id.as_str()], |row| row.get(0))
+    let known: Option<([u8; 64], bool)> = transaction
+        .prepare_cached("SELECT hash, detail FROM notices WHERE id = ?1")?
+        .query_row([notice.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    match known {
+    let was_detail = known.is_some_and(|(_, detail)| detail);
+    match known.map(|(hash, _)| hash) {
         None => applied.notices.new += 1,
+        // A row of a list says less than its detail.
+        Some(_) if was_detail && detail == Some(false) => {
+            applied.notices.unchanged += 1;
+            return Ok(());
+        }
         Some(hash) if hash[..32] == content => {
             applied.notices.unchanged += 1;
             if hash[32..] == whole {
@@ -718,10 +731,10 @@ fn put_notice(
     let hash: Vec<u8> = content.into_iter().chain(whole).collect();
     transaction
         .prepare_cached(
-            "INSERT INTO notices (id, seq, source, raw_id, format, stage, published_on, first_seen, hash, summary, notice)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            "INSERT INTO notices (id, seq, source, raw_id, format, stage, published_on, first_seen, hash, summary, notice, detail)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (id) DO UPDATE SET seq = ?2, source = ?3, raw_id = ?4, format = ?5, stage = ?6,
-                 published_on = ?7, first_seen = ?8, hash = ?9, summary = ?10, notice = ?11",
+                 published_on = ?7, first_seen = ?8, hash = ?9, summary = ?10, notice = ?11, detail = ?12",
         )?
         .execute(params![
             notice.id.as_str(),
@@ -734,7 +747,8 @@ fn put_notice(
             first_seen.as_second(),
             hash,
             serde_json::to_string(&summary).expect("plain data"),
-            stored
+            stored,
+            detail.unwrap_or(was_detail)
         ])?;
     if known.is_some() {
         for sql in ["DELETE FROM labels WHERE notice_id = ?1", "DELETE FROM issues WHERE notice_id = ?1"] {

@@ -7,8 +7,8 @@ use rusqlite::{OptionalExtension, params};
 
 use super::StoreError;
 use super::schema::{Database, Schema};
-use crate::ids::{NoticeId, RunId, SourceId};
-use crate::records::{Cursor, Receipt};
+use crate::ids::{NoticeId, RawId, RunId, SourceId};
+use crate::records::{Cursor, Receipt, SourceHealth};
 
 const SCHEMA: Schema = Schema {
     steps: &[
@@ -19,6 +19,18 @@ const SCHEMA: Schema = Schema {
          CREATE TABLE first_seen (notice_id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
         // version 2: validators; a reader of version 1 never asks for them
         "CREATE TABLE validators (url TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, as_of TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+        // version 3: windows read beyond a watermark, details to be asked, the health of sources, requests by hour, and
+        // the chain of receipts; a reader of version 2 asks for none of them
+        "CREATE TABLE windows (source TEXT NOT NULL, key TEXT NOT NULL, as_of INTEGER NOT NULL, whole INTEGER NOT NULL,
+             PRIMARY KEY (source, key)) STRICT, WITHOUT ROWID;
+         CREATE TABLE details (number INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, key TEXT NOT NULL,
+             mark TEXT NOT NULL, texts TEXT NOT NULL, waits INTEGER NOT NULL, tries INTEGER NOT NULL,
+             UNIQUE (source, key)) STRICT;
+         CREATE INDEX details_waiting ON details (source, number) WHERE waits = 1;
+         CREATE TABLE health (source TEXT PRIMARY KEY, health TEXT NOT NULL) STRICT, WITHOUT ROWID;
+         CREATE TABLE asked (source TEXT NOT NULL, hour INTEGER NOT NULL, requests INTEGER NOT NULL,
+             PRIMARY KEY (source, hour)) STRICT, WITHOUT ROWID;
+         ALTER TABLE receipts ADD COLUMN chain TEXT NOT NULL DEFAULT '';",
     ],
     keeps_rows_of: &["cursors", "runs", "receipts", "first_seen"],
     advice: "it is never rebuilt: bring it back from a backup",
@@ -156,16 +168,246 @@ impl Kept {
         Ok(times)
     }
 
-    /// Keeps a receipt for ever.
+    /// Keeps a receipt for ever, linked to the one before by a hash over both.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn add_receipt(&mut self, receipt: &Receipt) -> Result<(), StoreError> {
+        let error = self.database.error("keep a receipt");
         let text = serde_json::to_string(receipt).expect("a receipt is plain data");
+        let transaction = self.database.connection.transaction().map_err(&error)?;
+        let last: Option<String> = transaction
+            .query_row("SELECT chain FROM receipts ORDER BY rowid DESC LIMIT 1", [], |row| row.get(0))
+            .optional()
+            .map_err(&error)?;
+        let link = chained(&last.unwrap_or_default(), &text);
+        transaction
+            .execute(
+                "INSERT INTO receipts (run_id, receipt, chain) VALUES (?1, ?2, ?3)",
+                params![receipt.run_id.as_str(), text, link],
+            )
+            .map_err(&error)?;
+        transaction.commit().map_err(&error)
+    }
+
+    /// Receipts that are no longer what was written, in sentences. Those of before the chain have no link.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn broken_links(&self) -> Result<Vec<String>, StoreError> {
+        let error = self.database.error("check the receipts");
+        let mut statement = self
+            .database
+            .connection
+            .prepare("SELECT run_id, receipt, chain FROM receipts ORDER BY rowid")
+            .map_err(&error)?;
+        let mut rows = statement.query([]).map_err(&error)?;
+        let mut wrong = Vec::new();
+        let mut last = String::new();
+        while let Some(row) = rows.next().map_err(&error)? {
+            let (run, text, link): (String, String, String) = row.try_into().map_err(&error)?;
+            if (!link.is_empty() || !last.is_empty()) && chained(&last, &text) != link {
+                wrong.push(format!("the receipt of run {run} is not what was written, or one before it is gone"));
+            }
+            last = link;
+        }
+        Ok(wrong)
+    }
+
+    /// When a window was last read whole; `None` when never, or when a run of it was cut short.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn window(&self, source: &SourceId, key: &str) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<i64> = self
+            .database
+            .connection
+            .prepare_cached("SELECT as_of FROM windows WHERE source = ?1 AND key = ?2 AND whole = 1")
+            .and_then(|mut statement| statement.query_row([source.as_str(), key], |row| row.get(0)).optional())
+            .map_err(self.database.error("read a window"))?;
+        Ok(row.and_then(|second| Timestamp::from_second(second).ok()))
+    }
+
+    /// Windows that were begun and not finished.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn unfinished(&self, source: &SourceId) -> Result<Vec<String>, StoreError> {
+        let error = self.database.error("read the windows");
+        let mut statement = self
+            .database
+            .connection
+            .prepare_cached("SELECT key FROM windows WHERE source = ?1 AND whole = 0 ORDER BY key")
+            .map_err(&error)?;
+        let rows = statement.query_map([source.as_str()], |row| row.get(0)).map_err(&error)?;
+        rows.collect::<Result<_, _>>().map_err(&error)
+    }
+
+    /// Notes that a window was begun, or read whole.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn set_window(&mut self, source: &SourceId, key: &str, whole: bool, now: Timestamp) -> Result<(), StoreError> {
         self.database
             .connection
-            .execute("INSERT INTO receipts (run_id, receipt) VALUES (?1, ?2)", params![receipt.run_id.as_str(), text])
-            .map_err(self.database.error("keep a receipt"))?;
+            .prepare_cached(
+                "INSERT INTO windows (source, key, as_of, whole) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (source, key) DO UPDATE SET as_of = ?3, whole = ?4",
+            )
+            .and_then(|mut statement| statement.execute(params![source.as_str(), key, now.as_second(), whole]))
+            .map_err(self.database.error("note a window"))?;
+        Ok(())
+    }
+
+    /// Queues the details of rows that are new or changed: `(key, mark, texts)`; rows whose mark is known stay as they
+    /// are, and with `changed_too` false also those whose mark is another. Returns how many were queued.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn queue_details(
+        &mut self,
+        source: &SourceId,
+        rows: &[(String, String, String)],
+        changed_too: bool,
+    ) -> Result<u64, StoreError> {
+        let error = self.database.error("queue details");
+        let transaction = self.database.connection.transaction().map_err(&error)?;
+        let mut queued = 0;
+        {
+            let sql = if changed_too {
+                "INSERT INTO details (source, key, mark, texts, waits, tries) VALUES (?1, ?2, ?3, ?4, 1, 0)
+                 ON CONFLICT (source, key) DO UPDATE SET mark = ?3, texts = ?4, waits = 1, tries = 0 WHERE mark <> ?3"
+            } else {
+                "INSERT INTO details (source, key, mark, texts, waits, tries) VALUES (?1, ?2, ?3, ?4, 1, 0)
+                 ON CONFLICT (source, key) DO NOTHING"
+            };
+            let mut insert = transaction.prepare_cached(sql).map_err(&error)?;
+            for (key, mark, texts) in rows {
+                queued += insert.execute(params![source.as_str(), key, mark, texts]).map_err(&error)? as u64;
+            }
+        }
+        transaction.commit().map_err(&error)?;
+        Ok(queued)
+    }
+
+    /// The mark under which a detail was last asked for.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn detail_mark(&self, source: &SourceId, key: &str) -> Result<Option<String>, StoreError> {
+        self.database
+            .connection
+            .prepare_cached("SELECT mark FROM details WHERE source = ?1 AND key = ?2")
+            .and_then(|mut statement| statement.query_row([source.as_str(), key], |row| row.get(0)).optional())
+            .map_err(self.database.error("read a detail"))
+    }
+
+    /// Details that wait, the longest waiting first: `(key, texts, tries)`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn waiting_details(&self, source: &SourceId, limit: usize) -> Result<Vec<(String, String, u32)>, StoreError> {
+        let error = self.database.error("read the details that wait");
+        let mut statement = self
+            .database
+            .connection
+            .prepare_cached(
+                "SELECT key, texts, tries FROM details WHERE source = ?1 AND waits = 1 ORDER BY tries, number LIMIT ?2",
+            )
+            .map_err(&error)?;
+        let rows = statement
+            .query_map(params![source.as_str(), limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .map_err(&error)?;
+        rows.collect::<Result<_, _>>().map_err(&error)
+    }
+
+    /// How many details wait.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn count_waiting(&self, source: &SourceId) -> Result<u64, StoreError> {
+        self.database
+            .connection
+            .query_row("SELECT count(*) FROM details WHERE source = ?1 AND waits = 1", [source.as_str()], |row| {
+                row.get(0)
+            })
+            .map_err(self.database.error("count the details that wait"))
+    }
+
+    /// Notes that a detail is in, or that it was tried in vain.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn settle_detail(&mut self, source: &SourceId, key: &str, waits: bool) -> Result<(), StoreError> {
+        self.database
+            .connection
+            .prepare_cached("UPDATE details SET waits = ?3, tries = tries + ?3 WHERE source = ?1 AND key = ?2")
+            .and_then(|mut statement| statement.execute(params![source.as_str(), key, waits]))
+            .map_err(self.database.error("note a detail"))?;
+        Ok(())
+    }
+
+    /// How a source fares.
+    ///
+    /// # Errors
+    /// What SQLite says, or a record that does not read back.
+    pub fn health(&self, source: &SourceId) -> Result<Option<SourceHealth>, StoreError> {
+        let text: Option<String> = self
+            .database
+            .connection
+            .query_row("SELECT health FROM health WHERE source = ?1", [source.as_str()], |row| row.get(0))
+            .optional()
+            .map_err(self.database.error("read the health of a source"))?;
+        text.map(|text| {
+            serde_json::from_str(&text).map_err(|error| self.shape("the health of a source", &error.to_string()))
+        })
+        .transpose()
+    }
+
+    /// Notes how a source fares.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn set_health(&mut self, source: &SourceId, health: &SourceHealth) -> Result<(), StoreError> {
+        let text = serde_json::to_string(health).expect("plain data");
+        self.database
+            .connection
+            .execute(
+                "INSERT INTO health (source, health) VALUES (?1, ?2) ON CONFLICT (source) DO UPDATE SET health = ?2",
+                params![source.as_str(), text],
+            )
+            .map_err(self.database.error("note the health of a source"))?;
+        Ok(())
+    }
+
+    /// Requests to a source since a moment, those of runs that were killed included.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn asked_since(&self, source: &SourceId, since: Timestamp) -> Result<u64, StoreError> {
+        self.database
+            .connection
+            .query_row(
+                "SELECT coalesce(sum(requests), 0) FROM asked WHERE source = ?1 AND hour > ?2",
+                params![source.as_str(), since.as_second() / 3600],
+                |row| row.get(0),
+            )
+            .map_err(self.database.error("count requests"))
+    }
+
+    /// Notes requests before they are sent (or takes back those that were not).
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn add_asked(&mut self, source: &SourceId, now: Timestamp, requests: i64) -> Result<(), StoreError> {
+        self.database
+            .connection
+            .prepare_cached(
+                "INSERT INTO asked (source, hour, requests) VALUES (?1, ?2, max(0, ?3))
+                 ON CONFLICT (source, hour) DO UPDATE SET requests = max(0, requests + ?3)",
+            )
+            .and_then(|mut statement| statement.execute(params![source.as_str(), now.as_second() / 3600, requests]))
+            .map_err(self.database.error("note requests"))?;
         Ok(())
     }
 
@@ -229,4 +471,9 @@ impl Kept {
     fn shape(&self, what: &str, reason: &str) -> StoreError {
         StoreError::Shape { what: what.to_owned(), path: self.database.path.clone(), reason: reason.to_owned() }
     }
+}
+
+/// The hash of a receipt and the link before it.
+fn chained(last: &str, receipt: &str) -> String {
+    RawId::of(format!("{last}\n{receipt}").as_bytes()).to_string()
 }

@@ -49,6 +49,7 @@ pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
         member: Vec::new(),
         container: None,
         read_as: None,
+        detail: false,
     };
     RawDocument::new(origin, body.into())
 }
@@ -103,6 +104,11 @@ fn golden_pairs_hold() {
             let body = fs::read(&input).expect("a readable fixture");
             assert_eq!(formats::sniff(&body).map(|found| found.name), Ok(format.name), "{}", input.display());
             let parsed = (format.parse)(&document("fixture", body)).expect("a fixture is readable");
+            for notice in &parsed.notices {
+                let json = serde_json::to_string(notice).expect("a notice is JSON");
+                let back: Notice = serde_json::from_str(&json).expect("it reads back");
+                assert_eq!(back, *notice, "{}", input.display());
+            }
             let value = serde_json::json!({ "notices": parsed.notices, "issues": parsed.issues });
             let text = serde_json::to_string_pretty(&value).expect("JSON") + "\n";
             pairs += 1;

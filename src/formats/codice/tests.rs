@@ -13,6 +13,7 @@ fn read(body: String) -> Result<Parsed, ParseError> {
         member: Vec::new(),
         container: None,
         read_as: None,
+        detail: false,
     };
     parse(&RawDocument::new(origin, body.into()))
 }

@@ -32,7 +32,8 @@ pub fn read(text: &str, order: Order) -> Option<(Moment, bool)> {
 }
 
 fn whole(date: Date, time: Option<Time>, offset: Option<Offset>) -> Moment {
-    Moment { date, time, offset }
+    // Seconds are what a notice can say.
+    Moment { date, time: time.map(|time| Time::constant(time.hour(), time.minute(), time.second(), 0)), offset }
 }
 
 /// `/Date(1388527200000+0200)/`, `1388527200000`, `1388527200`.

@@ -23,6 +23,7 @@ pub fn document(data: &[u8]) -> RawDocument {
         member: Vec::new(),
         container: None,
         read_as: None,
+        detail: false,
     };
     RawDocument::new(origin, data.to_vec().into())
 }

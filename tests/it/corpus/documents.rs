@@ -51,6 +51,7 @@ pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
         member: Vec::new(),
         container: None,
         read_as: None,
+        detail: false,
     };
     RawDocument::new(origin, body.into())
 }
