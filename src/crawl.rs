@@ -3,6 +3,7 @@
 //! It turns a [`Source`] into requests (`steps` for windows and periods, `pages` for lists, `issues` for numbered files)
 //! and judges the answers: there, missing, empty, blocked, drifted. It stores nothing.
 
+mod health;
 mod issues;
 mod pages;
 mod replay;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+pub use self::health::{Condition, condition};
 pub use self::issues::{Issue, days_due};
 pub use self::pages::{PageRows, Pages, Verdict};
 pub use self::replay::{Replay, ReplayError};
@@ -225,7 +227,7 @@ impl<'a> Crawler<'a> {
         }
     }
 
-    /// Asks for an answer that is read as a whole, and that has what every answer must have.
+    /// Asks for an answer that is read as a whole, and that has what every answer of a list must have.
     ///
     /// # Errors
     /// Anything but a good answer, or none.
@@ -233,6 +235,7 @@ impl<'a> Crawler<'a> {
         &self,
         question: &Question,
         validators: Option<Validators>,
+        list: bool,
     ) -> Result<(Answer, Bytes), CrawlError> {
         let url = question.address();
         let mut tries = 0;
@@ -243,7 +246,7 @@ impl<'a> Crawler<'a> {
                 other => return Ok((other, Bytes::new())),
             };
             let body = take_body(&mut fetched, &url)?;
-            match self.fault(&body, &fetched.headers) {
+            match self.fault(&body, &fetched.headers, list) {
                 None => return Ok((Answer::There(fetched), body)),
                 Some(Fault::Error(_)) if tries < TRIES => self.pause().await?,
                 Some(Fault::Error(reason)) => return Err(CrawlError::Faulty { url: shown(&url), reason }),
@@ -253,12 +256,13 @@ impl<'a> Crawler<'a> {
     }
 
     /// What is wrong with an answer that has a good status.
-    fn fault(&self, body: &[u8], headers: &[(String, String)]) -> Option<Fault> {
+    fn fault(&self, body: &[u8], headers: &[(String, String)], list: bool) -> Option<Fault> {
         let check = &self.source.check;
         if body.is_empty() {
             return Some(Fault::Error("an empty answer".to_owned()));
         }
-        if check.require.is_empty() && check.error.is_none() {
+        let require = if list { &check.require[..] } else { &[] };
+        if require.is_empty() && check.error.is_none() {
             return None;
         }
         let answer = probe::Answer::new(body, headers);
@@ -268,7 +272,7 @@ impl<'a> Crawler<'a> {
         {
             return Some(Fault::Error(format!("it says {equals}")));
         }
-        let lacking = check.require.iter().find(|(_, path)| !path.exists(tree));
+        let lacking = require.iter().find(|(_, path)| !path.exists(tree));
         lacking.map(|(name, _)| Fault::Lacks(format!("it has no `{name}`")))
     }
 

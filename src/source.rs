@@ -4,6 +4,7 @@
 
 mod access;
 mod ask;
+mod catalogue;
 mod check;
 mod detail;
 mod page;
@@ -23,6 +24,7 @@ use url::Url;
 
 pub use self::access::{Access, Boot, Hours, Robots, SessionRules};
 pub use self::ask::{Ask, AskBody, Method, Param, Question};
+pub use self::catalogue::catalogue;
 pub use self::check::{Canary, Check, FilterCheck, Gaps, Publishes, StatusMeaning};
 pub use self::detail::{Change, Detail, IndexRows};
 pub use self::page::{Cap, Paging, PagingKind};
@@ -629,12 +631,12 @@ mod tests {
             (
                 "{date:%Y%m%d} SORT BY publication-date",
                 "{from:%Y} SORT",
-                "plan.discover.json: knows only {date:FORMAT}",
+                "plan.discover.json: there is no placeholder {from} here",
             ),
             ("zone = \"Europe/Luxembourg\"", "zone = \"Europe/Luxenburg\"", "expected an IANA zone"),
             ("country = \"EU\"", "country = \"UK\"", "country: expected an ISO 3166-1"),
             ("\"sniff\"", "\"eform\"", "document.format: expected \"sniff\" or one of eforms"),
-            ("404 = \"missing\"", "999 = \"missing\"", "check.status.999: expected an HTTP status"),
+            ("404 = \"missing\"", "1999 = \"missing\"", "check.status.1999: expected an HTTP status"),
             ("status = \"active\"", "status = { paused = \"\" }", "status: a paused or refused source says why"),
             ("kind = \"calendar_file\"", "kind = \"calender_file\"", "calendar_file"),
         ] {

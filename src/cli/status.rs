@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::receipt::megabytes;
 use super::{Context, Ended, Output};
 use crate::archive;
+use crate::crawl::{Condition, condition};
 use crate::records::{Outcome, Quarantined};
 use crate::store::{Counts, Derived, Kept};
 
@@ -25,6 +26,7 @@ struct Report {
     data: String,
     counts: Counts,
     sources: Vec<SourceLine>,
+    attention: Vec<String>,
     quarantined: Vec<Quarantined>,
     disk_bytes: BTreeMap<&'static str, u64>,
     overridden: Vec<String>,
@@ -36,6 +38,9 @@ struct SourceLine {
     status: String,
     last_outcome: Option<&'static str>,
     last_run: Option<String>,
+    last_complete: Option<String>,
+    health: Condition,
+    waiting_details: u64,
     cursor: Option<String>,
     newest: Option<String>,
     error: Option<String>,
@@ -50,17 +55,27 @@ pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<En
     let derived = Derived::open_reader(&layout.derived())?;
     let counts = derived.counts()?;
     let receipts = kept.receipts(RECEIPTS)?;
+    let now = context.cli.now();
+    let mut attention = Vec::new();
     let mut sources = Vec::new();
     for source in &workspace.sources {
         let last = receipts.iter().find_map(|receipt| {
             let own = receipt.sources.iter().find(|own| own.source == source.id && own.outcome != Outcome::Skipped)?;
             Some((receipt, own))
         });
+        let health = kept.health(&source.id)?;
+        let condition = condition(source, health.as_ref(), now);
+        if condition.needs_attention() && condition != Condition::NeverRun {
+            attention.push(format!("{} {}", source.id, condition.words()));
+        }
         sources.push(SourceLine {
             source: source.id.to_string(),
             status: source.status.to_string(),
             last_outcome: last.map(|(_, own)| own.outcome.as_str()),
             last_run: last.map(|(receipt, _)| receipt.started_at.to_string()),
+            last_complete: health.as_ref().and_then(|health| health.last_complete).map(|at| at.to_string()),
+            waiting_details: health.as_ref().map_or(0, |health| health.waiting),
+            health: condition,
             cursor: kept.cursor(&source.id)?.map(|cursor| cursor.position),
             newest: counts.newest.get(source.id.as_str()).cloned(),
             error: last.and_then(|(_, own)| own.error.clone()),
@@ -70,6 +85,7 @@ pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<En
     let report = Report {
         data: layout.root().display().to_string(),
         overridden: overridden.collect(),
+        attention,
         quarantined: derived.quarantined(QUARANTINED)?,
         disk_bytes: BTreeMap::from([
             ("archive", archive::disk_bytes(&layout.archive())?),
@@ -105,7 +121,15 @@ fn ranked(values: &BTreeMap<String, u64>) -> String {
 
 fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
     let counts = &report.counts;
-    for source in &report.sources {
+    // What somebody must look at stands first.
+    if report.attention.is_empty() {
+        writeln!(out, "every source that is crawled is fresh")?;
+    } else {
+        writeln!(out, "look at: {}", report.attention.join("; "))?;
+    }
+    let known = |source: &&SourceLine| source.last_outcome.is_some() || source.newest.is_some();
+    let unknown: Vec<&SourceLine> = report.sources.iter().filter(|source| !known(source)).collect();
+    for source in report.sources.iter().filter(known) {
         let outcome = source.last_outcome.unwrap_or("never run");
         let cursor = source.cursor.as_deref().unwrap_or("-");
         let newest = source.newest.as_deref().unwrap_or("-");
@@ -114,9 +138,21 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
             "{}: {outcome}, complete up to {cursor}, newest notice {newest} ({})",
             source.source, source.status
         )?;
+        if source.waiting_details > 0 {
+            writeln!(out, "  {} details wait for the next run", source.waiting_details)?;
+        }
         if let Some(error) = &source.error {
             writeln!(out, "  {error}")?;
         }
+    }
+    if !unknown.is_empty() {
+        let paused = unknown.iter().filter(|source| source.health == Condition::NotCrawled).count();
+        writeln!(
+            out,
+            "{} more: {} never read, {paused} paused or refused (`tenderwatch sources list`)",
+            unknown.len(),
+            unknown.len() - paused
+        )?;
     }
     for (name, by_source) in [("findings", &counts.issues_by_source), ("no notice", &counts.non_notices_by_source)] {
         for (source, values) in by_source {

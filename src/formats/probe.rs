@@ -90,7 +90,7 @@ impl RawProbe {
     pub fn compile(&self) -> Result<Probe, String> {
         match (&self.path, &self.css, &self.header, &self.regex, &self.element) {
             (Some(path), None, None, None, None) if path == ATOM => {
-                parse_path("link[?@rel=next].@href").map(Probe::Path)
+                parse_path("feed.link[?@rel=next].@href").map(Probe::Path)
             }
             (Some(path), None, None, None, None) => parse_path(path).map(Probe::Path),
             (None, Some(css), None, None, None) => Ok(Probe::Css(selector(css)?, self.attr.clone())),

@@ -168,7 +168,7 @@ mod tests {
             ("{to:%Y}", "there is no placeholder {to}"),
             ("{from:%Y", "not closed"),
             ("a}b", "closes nothing"),
-            ("{from:%Q}", "{from:%Q}"),
+            ("{from:%!}", "{from:%!}"),
         ] {
             let error = filling.plain(template).expect_err(template);
             assert!(error.contains(part), "{template}: {error}");

@@ -4,13 +4,19 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tenderwatch::classify::Classifier;
 use tenderwatch::config::{Config, Overrides};
+use tenderwatch::crawl::Replay;
 use tenderwatch::definitions::{DEFAULT_CONFIG, Definitions};
+use tenderwatch::ingest::{self, Workspace};
 use tenderwatch::issue;
+use tenderwatch::records::Outcome;
 use tenderwatch::search;
 use tenderwatch::source::{self, Source};
+use tenderwatch::store::Layout;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -51,6 +57,59 @@ fn every_source_is_valid_and_names_its_own_file() {
         assert_eq!(source.id.as_str(), file.id);
         assert!(!file.overrides);
     }
+}
+
+#[test]
+fn the_catalogue_of_sources_is_written_down() {
+    let sources = source::load(&Definitions::default()).expect("valid");
+    is_as_generated("docs/sources.md", &source::catalogue(&sources));
+}
+
+/// Each definition with a plan has recorded answers, and a crawl of them ends complete with a notice.
+#[test]
+fn every_source_reads_its_recorded_answers() {
+    let definitions = Definitions::default();
+    let sources = source::load(&definitions).expect("valid");
+    let config = Config::load(None, &Overrides::default()).expect("the defaults");
+    let wrong = Mutex::new(Vec::new());
+    let at_work: Vec<&Source> = sources.iter().filter(|source| source.plan.is_some()).collect();
+    assert!(!at_work.is_empty());
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut workspace = Workspace::load(config.clone()).expect("valid definitions");
+                while let Some(source) = at_work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(reason) = replays(source, &mut workspace) {
+                        wrong.lock().expect("no panic").push(format!("{}: {reason}", source.id));
+                    }
+                }
+            });
+        }
+    });
+    let mut wrong = wrong.into_inner().expect("no panic");
+    wrong.sort();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn replays(source: &Source, workspace: &mut Workspace) -> Result<(), String> {
+    let files = workspace.definitions.examples(source.id.as_str()).map_err(|error| error.to_string())?;
+    if files.is_empty() {
+        return Err(format!("there is no sources/examples/{}", source.id));
+    }
+    let recorded = Replay::read(&files).map_err(|error| error.to_string())?;
+    let now = recorded.now.ok_or("the first exchange says no `# now`")?;
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    workspace.layout = Layout::new(folder.path());
+    let receipt = ingest::replay(workspace, &source.id, &recorded, now).map_err(|error| error.to_string())?;
+    let own = receipt.sources.first().ok_or("no receipt")?;
+    let documents = &own.documents;
+    if own.outcome != Outcome::Complete || documents.quarantined + documents.failed > 0 || own.notices.new == 0 {
+        let error = own.error.as_deref().unwrap_or("no error");
+        return Err(format!("{}, {} notices, {documents:?}: {error}", own.outcome.as_str(), own.notices.new));
+    }
+    let unused = recorded.unused();
+    if unused.is_empty() { Ok(()) } else { Err(format!("nothing asked for {}", unused.join(", "))) }
 }
 
 #[test]

@@ -81,3 +81,65 @@ fn the_readmes_commands_work_in_order() {
     }
     assert!(run >= 8, "the README shows how to use it");
 }
+
+/// The lines of every block of a language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// Runs an example's command line with `--dry-run` added, so that nothing is asked.
+fn runs_dry(line: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let binary = assert_cmd::cargo::cargo_bin!("tenderwatch").display().to_string();
+    let line =
+        line.replace("/usr/local/bin/tenderwatch", "tenderwatch").replacen("tenderwatch -", &format!("{binary} -"), 1);
+    let output = Command::new("sh")
+        .args(["-c", &format!("{line} --dry-run")])
+        .current_dir(folder.path())
+        .env_remove("TENDERWATCH_DATA_DIR")
+        .output()
+        .expect("sh runs");
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("eu-ted: would ask"), "{line}");
+}
+
+#[test]
+fn the_examples_for_cron_systemd_and_containers_work() {
+    let text = fs::read_to_string(root().join("docs/operate.md")).expect("there");
+    let cron = blocks(&text, "cron").concat();
+    let line = cron.lines().find(|line| !line.starts_with('#')).expect("a line for cron");
+    let fields: Vec<&str> = line.split_whitespace().take(5).collect();
+    assert!(tenderwatch::source::Schedule::parse(&fields.join(" "), &jiff::tz::TimeZone::UTC).is_ok(), "{line}");
+    let (_, command) = line.split_once("&& ").expect("a command after the folder");
+    runs_dry(command);
+
+    let units = blocks(&text, "ini");
+    let [service, timer] = &units[..] else { panic!("a service and a timer") };
+    let value = |unit: &str, key: &str| {
+        unit.lines()
+            .find_map(|line| line.strip_prefix(&format!("{key}=")))
+            .unwrap_or_else(|| panic!("{key}"))
+            .to_owned()
+    };
+    runs_dry(&value(service, "ExecStart"));
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, unit) in [("tenderwatch.service", service), ("tenderwatch.timer", timer)] {
+        // Where systemd is installed, it has the last word on every key; the binary stands elsewhere.
+        let unit = unit.replace("/usr/local/bin/tenderwatch", "/bin/true");
+        fs::write(folder.path().join(name), unit).expect("written");
+    }
+    if let Ok(output) =
+        Command::new("systemd-analyze").arg("verify").arg(folder.path().join("tenderwatch.timer")).output()
+    {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains("tenderwatch."), "{said}");
+    }
+
+    let container = blocks(&text, "dockerfile").concat();
+    let words = |key: &str| {
+        let line = container.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("{key}"));
+        serde_json::from_str::<Vec<String>>(line.trim()).expect("a JSON list").join(" ")
+    };
+    runs_dry(&format!("{} {}", words("ENTRYPOINT"), words("CMD")));
+}

@@ -155,7 +155,7 @@ impl SourceRun<'_, '_, '_> {
         let question =
             ask.fill(filling).map_err(|reason| Stop::Theirs(CrawlError::Drifted { url: ask.url.clone(), reason }))?;
         self.reserve()?;
-        let (answer, body) = self.crawler.ask_whole(&question, None).await?;
+        let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
         Ok(match answer {
             Answer::There(fetched) => Some((self.origin(fetched.url.as_str(), fetched.status, &fetched.headers), body)),
             _ => None,

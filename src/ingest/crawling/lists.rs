@@ -299,7 +299,7 @@ impl SourceRun<'_, '_, '_> {
             let url = question.address();
             let validators = if single { self.validators(&question)? } else { None };
             self.reserve()?;
-            let (answer, body) = self.crawler.ask_whole(&question, validators).await?;
+            let (answer, body) = self.crawler.ask_whole(&question, validators, true).await?;
             let fetched = match answer {
                 Answer::There(fetched) => fetched,
                 Answer::Unchanged => {
@@ -527,7 +527,7 @@ impl SourceRun<'_, '_, '_> {
             let mut pages = Pages::new(&source.paging, ask, &item.filling).map_err(|reason| wrong(ask, reason))?;
             while let Some(question) = pages.next() {
                 self.reserve()?;
-                let (answer, body) = self.crawler.ask_whole(&question, None).await?;
+                let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
                 let Answer::There(fetched) = answer else { break };
                 let answer = probe::Answer::new(&body, &fetched.headers);
                 let rows = answer.rows(&catalogue.rows);
@@ -595,7 +595,7 @@ impl SourceRun<'_, '_, '_> {
             let filling = filling.text("id", resource.name.clone().unwrap_or_default()).text("token", "");
             let question = ask.fill(&filling).map_err(|reason| wrong(ask, reason))?;
             self.reserve()?;
-            let (answer, body) = self.crawler.ask_whole(&question, None).await?;
+            let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
             let Answer::There(fetched) = answer else {
                 let reason = "the token's address is not there".to_owned();
                 return Err(Stop::Theirs(CrawlError::Drifted { url: question.address(), reason }));
@@ -668,7 +668,7 @@ impl SourceRun<'_, '_, '_> {
         let question =
             Ask::get(&canary.url).fill(&Filling::default()).map_err(|reason| wrong(&self.plan().ask, reason))?;
         self.reserve()?;
-        let (answer, body) = self.crawler.ask_whole(&question, None).await?;
+        let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
         let there =
             matches!(answer, Answer::There(_)) && memchr::memmem::find(&body, canary.contains.as_bytes()).is_some();
         if !there {
@@ -686,7 +686,7 @@ impl SourceRun<'_, '_, '_> {
         let question =
             Ask::get(&check.url).fill(&Filling::default()).map_err(|reason| wrong(&self.plan().ask, reason))?;
         self.reserve()?;
-        let (answer, body) = self.crawler.ask_whole(&question, None).await?;
+        let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
         let Answer::There(fetched) = answer else { return Ok(None) };
         let total = probe::Answer::new(&body, &fetched.headers).first(&check.total).and_then(|text| text.parse().ok());
         let Some(total) = total else {
