@@ -244,6 +244,10 @@ impl<'p> Pages<'p> {
                         return Verdict::Drifted(format!("the next link \"{link}\" is no address"));
                     };
                     if Some(address.as_str()) == self.last_token.as_deref() || address.as_str() == url {
+                        // A feed of changes ends with an empty answer that names itself.
+                        if page.count == 0 {
+                            return self.ended();
+                        }
                         return Verdict::Drifted("the next link leads back".to_owned());
                     }
                     self.last_token = Some(address.to_string());

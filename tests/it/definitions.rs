@@ -50,8 +50,13 @@ fn the_annotated_defaults_are_the_defaults() {
 fn every_source_is_valid_and_names_its_own_file() {
     let definitions = Definitions::default();
     let sources = source::load(&definitions).map_err(|errors| format!("{errors:?}")).expect("valid");
-    let files = fs::read_dir(root().join("sources")).expect("there").count();
-    assert_eq!(sources.len(), files);
+    let files = fs::read_dir(root().join("sources")).expect("there").filter_map(Result::ok);
+    let files = files.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "toml"));
+    assert_eq!(sources.len(), files.count());
+    for example in fs::read_dir(root().join("sources/examples")).expect("there").filter_map(Result::ok) {
+        let id = example.file_name().to_string_lossy().into_owned();
+        assert!(sources.iter().any(|source| source.id.as_str() == id), "sources/examples/{id} belongs to nobody");
+    }
     for file in definitions.list("sources").expect("listed") {
         let source = Source::parse(&file).map_err(|errors| format!("{errors:?}")).expect("valid");
         assert_eq!(source.id.as_str(), file.id);

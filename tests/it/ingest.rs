@@ -367,7 +367,9 @@ fn numbers_begin_again_with_the_year() {
     assert_eq!(receipt.outcome, Outcome::Complete, "{receipt:?}");
     assert_eq!(receipt.watermark.to.as_deref(), Some("2027-00005"));
     bench.has_everything();
-    assert_eq!(bench.crawl_at(january, &CrawlOptions::default()).outcome, Outcome::EmptyVerified);
+    assert_eq!(bench.crawl_at(january, &CrawlOptions::default()).outcome, Outcome::Skipped, "not due");
+    let named = CrawlOptions { sources: vec!["eu-ted".into()], ..CrawlOptions::default() };
+    assert_eq!(bench.crawl_at(january, &named).outcome, Outcome::EmptyVerified);
 }
 
 #[test]

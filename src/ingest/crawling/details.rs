@@ -47,7 +47,10 @@ impl SourceRun<'_, '_, '_> {
     /// Queues the details of a list's notices.
     pub(super) fn queue_rows(&mut self, parsed: &Parsed) -> Result<(), IngestError> {
         let Some(detail) = &self.source.detail else { return Ok(()) };
-        let queue: Vec<(String, String, String)> = parsed.notices.iter().map(row_of).collect();
+        // A row that lacks what the address needs has no detail.
+        let has_detail = |texts: &str| detail.ask.fill(&filling_of(texts)).is_ok();
+        let rows = parsed.notices.iter().map(row_of);
+        let queue: Vec<(String, String, String)> = rows.filter(|(_, _, texts)| has_detail(texts)).collect();
         self.intake.session().kept.queue_details(&self.source.id, &queue, detail.changed_too)?;
         Ok(())
     }
@@ -120,12 +123,7 @@ impl SourceRun<'_, '_, '_> {
     }
 
     async fn ask_details(&mut self, detail: &Detail, group: &[(String, String, u32)]) -> Result<(), Stop> {
-        let texts: BTreeMap<String, String> =
-            group.first().and_then(|(_, texts, _)| serde_json::from_str(texts).ok()).unwrap_or_default();
-        let mut filling = Filling::default();
-        for (name, text) in &texts {
-            filling = filling.text(name, text.clone());
-        }
+        let mut filling = filling_of(group.first().map_or("", |(_, texts, _)| texts));
         let separator = detail.batch.as_ref().map_or(",", |(_, join)| join.as_str());
         let keys: Vec<&str> = group.iter().map(|(key, ..)| key.as_str()).collect();
         filling = filling.text("keys", keys.join(separator));
@@ -161,6 +159,12 @@ impl SourceRun<'_, '_, '_> {
             _ => None,
         })
     }
+}
+
+/// The placeholders that a queued row fills.
+fn filling_of(texts: &str) -> Filling {
+    let texts: BTreeMap<String, String> = serde_json::from_str(texts).unwrap_or_default();
+    texts.into_iter().fold(Filling::default(), |filling, (name, text)| filling.text(&name, text)).text("keys", "")
 }
 
 /// The key of a row, what tells whether it changed, and what its detail may be asked by.
