@@ -21,9 +21,9 @@ pub use self::issues::{Issue, days_due};
 pub use self::pages::{PageRows, Pages, Verdict};
 pub use self::replay::{Replay, ReplayError};
 pub use self::steps::{Item, Limits, Span, Step, crossed, steps};
-use crate::fetch::{FetchError, Fetched, Fetcher, HostPolicy, Request, Tally, Validators};
+use crate::fetch::{self, FetchError, Fetched, Fetcher, HostPolicy, Request, RequestBody, Tally, Validators};
 use crate::formats::probe;
-use crate::source::{Ask, AskBody, Filling, Method, Param, Question, Source, StatusMeaning};
+use crate::source::{Ask, AskBody, Filling, Method, Param, Question, Robots, Source, StatusMeaning};
 
 /// An answer that is read as a whole.
 const ANSWER_BYTES: u64 = 64 << 20;
@@ -388,7 +388,11 @@ fn policy(source: &Source) -> HostPolicy {
         allow_hosts: access.hosts.clone(),
         allow_private: access.private_hosts.clone(),
         backoff: access.backoff,
-        tally: Tally::default(),
+        robots: match access.robots {
+            Robots::Obey => fetch::Robots::Obey,
+            Robots::Override(_) => fetch::Robots::Override,
+        },
+        ..HostPolicy::default()
     }
 }
 
@@ -397,15 +401,15 @@ fn request_of(question: Question, validators: Option<Validators>, source: &Sourc
     headers.extend(question.accept.iter().map(|accept| ("Accept".to_owned(), accept.clone())));
     let accept = source.check.status.keys().copied().collect();
     let url = question.address();
-    let json = match question.body {
-        Some(AskBody::Json(json)) => Some(json),
+    let body = match question.body {
+        Some(AskBody::Json(json)) => Some(RequestBody::Json(json)),
         _ => None,
     };
     let method = match question.method {
         Method::Get => crate::fetch::Method::Get,
         Method::Post => crate::fetch::Method::Post,
     };
-    Request { method, url, headers, json, validators, accept, max_bytes: None }
+    Request { method, url, headers, body, validators, accept, ..Request::default() }
 }
 
 /// The bytes of an answer; too many are an error.

@@ -1,17 +1,20 @@
 //! Network → bytes, gently: the only module that sends requests.
 //!
-//! Each host has one gate (`fetch/gate.rs`): spacing, requests in flight, pauses, proof. What may pass is tried again
-//! (`fetch/retry.rs`), and each try is a request like any other. Only public addresses are asked, checked after
+//! Each host has one gate (`fetch/gate.rs`): spacing, requests in flight, pauses, refusals, proof. What a source may
+//! still use (requests, hours, time) is checked at the moment of each start (`fetch/policy.rs`). What may pass is tried
+//! again (`fetch/retry.rs`), and each try is a request like any other. Only public addresses are asked, checked after
 //! resolution (`fetch/address.rs`). Redirects are followed by hand, so that every hop passes the same checks and the
 //! gate of its own host. Everything is bounded: bytes, time, redirects, tries.
 //!
 //! It holds no durable state: validators come with the request, receipts are handed out, and what an answer means
-//! (404 = not there yet, 202 = a wall) is the caller's business.
+//! (404 = not there yet, 202 = a wall) is the caller's business. Nor does it know source definitions: a policy says all.
 
 mod address;
 mod body;
+mod cookies;
 mod error;
 mod gate;
+mod policy;
 mod request;
 mod retry;
 mod route;
@@ -28,8 +31,10 @@ use tracing::{debug, warn};
 use url::{Host, Url};
 
 pub use self::body::{Body, BodyReader};
+pub use self::cookies::Jar;
 pub use self::error::FetchError;
-pub use self::request::{HostPolicy, Method, Request, Tally, Validators};
+pub use self::policy::{Budget, HostPolicy, Hours, Robots, Tally};
+pub use self::request::{Method, Part, PartContent, Request, RequestBody, Validators};
 
 use self::address::Reach;
 use self::body::{Sink, SinkError};
@@ -44,6 +49,7 @@ const KEPT: &[&str] = &[
     "content-type",
     "content-encoding",
     "content-disposition",
+    "content-range",
     "etag",
     "last-modified",
     "date",
@@ -95,6 +101,8 @@ pub struct Fetcher {
     folder: PathBuf,
     gates: Gates,
     clients: Clients,
+    /// The real time of day.
+    clock: fn() -> Timestamp,
 }
 
 /// One client per reach, each with its own connections, so that an exception for one source opens no door for another.
@@ -128,6 +136,7 @@ impl Fetcher {
             folder,
             gates: Gates::default(),
             clients: Clients::default(),
+            clock: Timestamp::now,
         })
     }
 
@@ -147,34 +156,83 @@ impl Fetcher {
     /// Statuses other than those that are tried again come back as answers.
     ///
     /// # Errors
-    /// What the guards refuse, what is too large, and what did not pass after `politeness.retries` more tries.
+    /// What the guards refuse, what the policy does not allow any more, what is too large, and what did not pass after
+    /// `politeness.retries` more tries.
     pub async fn fetch(&self, request: &Request, policy: &HostPolicy) -> Result<Fetched, FetchError> {
+        policy.check((self.clock)())?;
+        let journey = Box::pin(self.travel(request, policy));
+        match policy.deadline {
+            None => journey.await,
+            Some(deadline) => timeout_at(deadline, journey).await.unwrap_or(Err(FetchError::RunTimeUsed)),
+        }
+    }
+
+    async fn travel(&self, request: &Request, policy: &HostPolicy) -> Result<Fetched, FetchError> {
         let mut url = parse_url(&request.url)?;
         let mut route = Route::new(request, policy);
         let mut waited = Duration::ZERO;
         loop {
             let hop = self.admit(&url, policy)?;
-            let slot = match hop.gate.enter(hop.pace).await {
-                Ok(slot) => slot,
-                Err(Closed(wait)) => {
-                    let limit = self.politeness.retry_after_max;
-                    return Err(FetchError::RetryAfterTooLong { url: shown(&url), wait, limit });
-                }
-            };
+            policy.check((self.clock)())?;
+            let leave = || policy.spend((self.clock)());
+            let slot = hop.gate.enter(hop.pace, &leave).await.map_err(|closed| self.closed(&url, &hop, closed))?;
             waited += slot.waited;
             policy.tally.waited(slot.waited);
             let outcome = self.ask(&url, &hop, &mut route, &slot).await;
             drop(slot);
             match outcome {
                 Ok(Answer::Here(mut fetched)) => {
+                    if retry::is_refusal(fetched.status) && !request.accept.contains(&fetched.status) {
+                        hop.gate.refused(format!("it answered {}", fetched.status));
+                    } else {
+                        hop.gate.answered();
+                    }
                     fetched.requests = route.sent;
                     fetched.waited = waited;
                     return Ok(*fetched);
                 }
-                Ok(Answer::Elsewhere(status, target)) => url = route.follow(&url, status, &target)?,
+                Ok(Answer::Elsewhere { status, target, retry_after }) => {
+                    if let Some(wait) = retry_after {
+                        waited += self.wait_out(wait, &url, &hop, policy).await?;
+                    }
+                    url = route.follow(&url, status, &target)?;
+                }
                 Err(error) => waited += self.pass(error, &hop, &mut route).await?,
             }
         }
+    }
+
+    /// Why the gate let nobody in.
+    fn closed(&self, url: &Url, hop: &Hop<'_>, closed: Closed) -> FetchError {
+        match closed {
+            Closed::For(wait) => self.too_long(shown(url), wait),
+            Closed::Broken { after, reason } => FetchError::Broken { host: hop.gate.host().to_owned(), after, reason },
+            Closed::Leave(error) => error,
+        }
+    }
+
+    fn too_long(&self, url: String, wait: Duration) -> FetchError {
+        let until = (self.clock)().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let until = until.round(jiff::Unit::Second).unwrap_or(until);
+        FetchError::RetryAfterTooLong { url, wait, until, limit: self.politeness.retry_after_max }
+    }
+
+    /// A redirect that is to be followed a little later.
+    async fn wait_out(
+        &self,
+        wait: Duration,
+        url: &Url,
+        hop: &Hop<'_>,
+        policy: &HostPolicy,
+    ) -> Result<Duration, FetchError> {
+        if wait > self.politeness.retry_after_max {
+            hop.gate.close(wait);
+            return Err(self.too_long(shown(url), wait));
+        }
+        hop.gate.pause(wait);
+        tokio::time::sleep(wait).await;
+        policy.tally.waited(wait);
+        Ok(wait)
     }
 
     /// The checks that every hop passes before anything is sent.
@@ -244,17 +302,31 @@ impl Fetcher {
         let head = response.headers();
         let header = |name: &str| head.get(name).and_then(|value| value.to_str().ok());
         let address = shown(url);
-        if let (true, Some(target)) = (matches!(status, 301 | 302 | 303 | 307 | 308), header("location")) {
-            debug!(url = address, http.status = status, "{address} sent us elsewhere");
-            return Ok(Answer::Elsewhere(status, target.to_owned()));
+        if route.policy.cookies {
+            route.policy.jar.take(url, head);
         }
-        if retry::may_pass(status) && !route.request.accept.contains(&status) {
-            let retry_after =
-                header("retry-after").and_then(|value| retry::retry_after(value, header("date"), Timestamp::now()));
+        let retry_after =
+            header("retry-after").and_then(|value| retry::retry_after(value, header("date"), (self.clock)()));
+        if route.request.retry_on.contains(&status) {
             return Err(FetchError::Status { url: address, status, retry_after, tries: 1 });
         }
+        if let (true, Some(target)) = (matches!(status, 301 | 302 | 303 | 307 | 308), header("location")) {
+            debug!(url = address, http.status = status, "{address} sent us elsewhere");
+            return Ok(Answer::Elsewhere { status, target: target.to_owned(), retry_after });
+        }
+        let passes = retry::may_pass(status) || (status == 403 && retry_after.is_some());
+        if passes && !route.request.accept.contains(&status) {
+            return Err(FetchError::Status { url: address, status, retry_after, tries: 1 });
+        }
+        if status == 206 {
+            let part = header("content-range").unwrap_or("unknown");
+            if route.request.range.is_none() || !part.trim_start().starts_with("bytes 0-") {
+                let cause = format!("it is a part that was not asked for ({part})");
+                return Err(FetchError::Truncated { url: address, cause, tries: 1 });
+            }
+        }
         let limit = route.request.max_bytes.unwrap_or(u64::MAX).min(self.answer_limit);
-        let headers = kept_headers(head);
+        let headers = kept_headers(head, &route.request.keep);
         let body = if status == 304 {
             Body::empty()
         } else {
@@ -268,7 +340,7 @@ impl Fetcher {
                 let next = timeout_at(end, timeout(idle, response.chunk())).await;
                 let next = next.map_err(|_| within("the answer", self.politeness.timeout))?;
                 let next = next.map_err(|_| within("waiting for the next byte", idle))?;
-                let Some(chunk) = next.map_err(failed)? else { break };
+                let Some(chunk) = next.map_err(|error| FetchError::from_body(url, error))? else { break };
                 route.policy.tally.received(chunk.len());
                 sink.push(&chunk).await.map_err(|error| match error {
                     SinkError::Full => too_large(),
@@ -291,12 +363,11 @@ impl Fetcher {
 
     /// Waits out a failure that may pass, and says how long that took; any other is the end.
     async fn pass(&self, error: FetchError, hop: &Hop<'_>, route: &mut Route<'_>) -> Result<Duration, FetchError> {
-        let limit = self.politeness.retry_after_max;
         if let FetchError::Status { url, retry_after: Some(wait), .. } = &error
-            && *wait > limit
+            && *wait > self.politeness.retry_after_max
         {
             hop.gate.close(*wait);
-            return Err(FetchError::RetryAfterTooLong { url: url.clone(), wait: *wait, limit });
+            return Err(self.too_long(url.clone(), *wait));
         }
         let first = route.policy.first_backoff(hop.private, self.politeness.backoff);
         let Some(again) = error.retry(route.failed, &self.politeness, first) else {
@@ -305,6 +376,9 @@ impl Fetcher {
                 && (retry_after.is_some() || retry::is_overload(*status))
             {
                 hop.gate.pause(retry_after.unwrap_or(first));
+            }
+            if let Some(reason) = error.refusal() {
+                hop.gate.refused(reason);
             }
             return Err(error.after(route.sent));
         };
@@ -360,7 +434,7 @@ struct Hop<'a> {
 
 enum Answer {
     Here(Box<Fetched>),
-    Elsewhere(u16, String),
+    Elsewhere { status: u16, target: String, retry_after: Option<Duration> },
 }
 
 fn parse_url(text: &str) -> Result<Url, FetchError> {
@@ -370,9 +444,10 @@ fn parse_url(text: &str) -> Result<Url, FetchError> {
     Ok(url)
 }
 
-fn kept_headers(head: &HeaderMap) -> Vec<(String, String)> {
+fn kept_headers(head: &HeaderMap, also: &[String]) -> Vec<(String, String)> {
+    let is_kept = |name: &str| name != "set-cookie" && (KEPT.contains(&name) || also.iter().any(|own| own == name));
     head.iter()
-        .filter(|(name, value)| KEPT.contains(&name.as_str()) && value.len() <= HEADER_BYTES)
+        .filter(|(name, value)| is_kept(name.as_str()) && value.len() <= HEADER_BYTES)
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect()
 }

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::{Timestamp, Zoned};
 use url::Url;
 
 use super::address::OutOfReach;
@@ -92,7 +93,35 @@ pub enum FetchError {
         /// Requests sent.
         tries: u32,
     },
-    /// No answer, or half of one.
+    /// No connection: refused, unreachable, no such name.
+    #[error("fetch {url}: {cause} (tried {tries} times)")]
+    Connect {
+        /// What was asked for.
+        url: String,
+        /// The chain of causes, outermost first.
+        cause: String,
+        /// Requests sent.
+        tries: u32,
+    },
+    /// The host could not prove who it is, or does not speak TLS as we do.
+    #[error("fetch {url}: no safe connection to its host: {cause}")]
+    Tls {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with certificate or handshake.
+        cause: String,
+    },
+    /// The answer broke off, or its bytes are not as many or not what its head says.
+    #[error("fetch {url}: the answer is not whole: {cause} (tried {tries} times)")]
+    Truncated {
+        /// What was asked for.
+        url: String,
+        /// The chain of causes, outermost first.
+        cause: String,
+        /// Requests sent.
+        tries: u32,
+    },
+    /// No answer, or none that is HTTP.
     #[error("fetch {url}: {cause} (tried {tries} times)")]
     Transport {
         /// What was asked for.
@@ -115,15 +144,64 @@ pub enum FetchError {
         tries: u32,
     },
     /// The host wants to be left alone for longer than we wait.
-    #[error("fetch {url}: the host asks to be left alone for {} s, more than the {} s we wait", wait.as_secs(), limit.as_secs())]
+    #[error(
+        "fetch {url}: the host asks to be left alone for {} s, until {until}, more than the {} s we wait",
+        wait.as_secs(),
+        limit.as_secs()
+    )]
     RetryAfterTooLong {
         /// What was asked for.
         url: String,
         /// What the host asked for.
         wait: Duration,
+        /// When that is over.
+        until: Timestamp,
         /// The longest wait (`politeness.retry_after_max`).
         limit: Duration,
     },
+    /// robots.txt asks us to leave this alone.
+    #[error("fetch {url}: robots.txt of its host says \"{rule}\"")]
+    Robots {
+        /// What was asked for, or where a redirect led.
+        url: String,
+        /// The line that says so.
+        rule: String,
+    },
+    /// robots.txt could not be read, which is a no to everything for this run.
+    #[error("fetch {url}: robots.txt of its host could not be read, and until it can nothing is asked: {reason}")]
+    RobotsUnreachable {
+        /// What was asked for, or where a redirect led.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The host refuses us again and again, so it is left alone for the rest of the run.
+    #[error(
+        "fetch from {host}: it is left alone for the rest of this run after {after} refusals in a row, the last: {reason}"
+    )]
+    Broken {
+        /// The host.
+        host: String,
+        /// Refusals in a row.
+        after: u32,
+        /// The last one.
+        reason: String,
+    },
+    /// The source has used up its requests.
+    #[error("fetch more: the {budget} requests that this source may send are used up")]
+    BudgetUsed {
+        /// How many there were.
+        budget: u64,
+    },
+    /// The source is not asked at this time of day.
+    #[error("fetch now: this source is asked from {next} on")]
+    OutsideHours {
+        /// When it may be asked next, on its own clocks.
+        next: Zoned,
+    },
+    /// The source has used up its time.
+    #[error("fetch more: the time that a run of this source may take is used up")]
+    RunTimeUsed,
     /// The body could not be kept on disk.
     #[error("keep the answer of {url}: {source}")]
     Io {
@@ -145,19 +223,34 @@ impl FetchError {
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::NoContact { .. } | Self::BadContact { .. } | Self::RetryAfterTooLong { .. } | Self::Client { .. }
+            Self::NoContact { .. }
+                | Self::BadContact { .. }
+                | Self::Tls { .. }
+                | Self::RetryAfterTooLong { .. }
+                | Self::RobotsUnreachable { .. }
+                | Self::Broken { .. }
+                | Self::BudgetUsed { .. }
+                | Self::OutsideHours { .. }
+                | Self::RunTimeUsed
+                | Self::Client { .. }
         )
     }
 
     /// The same error, saying how many requests were sent.
     pub(super) fn after(mut self, sent: u32) -> Self {
-        if let Self::Timeout { tries, .. } | Self::Transport { tries, .. } | Self::Status { tries, .. } = &mut self {
+        if let Self::Timeout { tries, .. }
+        | Self::Connect { tries, .. }
+        | Self::Truncated { tries, .. }
+        | Self::Transport { tries, .. }
+        | Self::Status { tries, .. } = &mut self
+        {
             *tries = sent;
         }
         self
     }
 
-    /// What the client's error means; `connect` is the time that a connection may take.
+    /// What the client's error means before the head of an answer is here; `connect` is the time that a connection may
+    /// take.
     pub(super) fn from_client(url: &Url, error: reqwest::Error, connect: Duration) -> Self {
         let shown = shown(url);
         let mut next = error.source();
@@ -168,13 +261,32 @@ impl FetchError {
                 }
                 return Self::PrivateAddress { url: shown, host: host.clone(), address: *address, kind };
             }
+            if let Some(tls) = tls_error(cause) {
+                return Self::Tls { url: shown, cause: tls.to_string() };
+            }
             next = cause.source();
         }
         if error.is_timeout() && error.is_connect() {
             return Self::Timeout { url: shown, phase: "connecting", limit: connect, tries: 1 };
         }
-        Self::Transport { url: shown, cause: chain(&error.without_url()), tries: 1 }
+        let connecting = error.is_connect();
+        let cause = chain(&error.without_url());
+        if connecting {
+            return Self::Connect { url: shown, cause, tries: 1 };
+        }
+        Self::Transport { url: shown, cause, tries: 1 }
     }
+
+    /// What the client's error means once the head is here: whatever it is, the body is not whole.
+    pub(super) fn from_body(url: &Url, error: reqwest::Error) -> Self {
+        Self::Truncated { url: shown(url), cause: chain(&error.without_url()), tries: 1 }
+    }
+}
+
+/// TLS errors travel inside I/O errors.
+fn tls_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    let inner = cause.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+    cause.downcast_ref().or_else(|| inner?.downcast_ref())
 }
 
 /// An error and its causes, each said once.

@@ -1,5 +1,5 @@
 //! One host's gate: when may the next request start? It holds the spacing, the number in flight, the pauses that the
-//! host asked for and the proof of all three. Nobody sends a request without a [`Slot`].
+//! host asked for, the count of its refusals and the proof of it all. Nobody sends a request without a [`Slot`].
 //!
 //! It knows no HTTP, so its spacing is proven to the millisecond on a paused clock.
 //!
@@ -21,11 +21,15 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+use super::FetchError;
 use crate::records::HostReceipt;
 
 /// A request counts from its arrival at the host as far as we can tell, but a slow answer is no slow arrival: at most
 /// this much is added. It covers the handshake of a new connection, which would make two starts look closer there.
 const TRANSIT: Duration = Duration::from_millis(50);
+
+/// Refusals in a row after which a host is left alone for the rest of the run.
+const REFUSALS: u32 = 3;
 
 /// How gently one host is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,14 +122,28 @@ struct State {
     not_before: Instant,
     /// The host asked to be left alone until then, longer than we are ready to wait.
     closed_until: Option<Instant>,
+    /// Refusals since the last answer.
+    refusals: u32,
+    /// The last refusal, once there were too many: the host is left alone for the rest of the run.
+    broken: Option<String>,
     last: Option<Instant>,
     requests: u64,
     min_gap: Option<Duration>,
 }
 
-/// The host asked to be left alone for this long, and that is longer than we wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Closed(pub(super) Duration);
+/// Why no request may start.
+#[derive(Debug)]
+pub(super) enum Closed {
+    /// The host asked to be left alone for this long, and that is longer than we wait.
+    For(Duration),
+    /// The host refused so many times in a row, the last time like this.
+    Broken { after: u32, reason: String },
+    /// Whoever asks may not, for a reason of its own.
+    Leave(FetchError),
+}
+
+/// Whether the one who asks may send a request now; asked at the very moment of a start.
+pub(super) type Leave<'a> = &'a (dyn Fn() -> Result<(), FetchError> + Send + Sync);
 
 impl Gate {
     fn new(host: &str) -> Self {
@@ -135,6 +153,8 @@ impl Gate {
             limiter: None,
             not_before: Instant::now(),
             closed_until: None,
+            refusals: 0,
+            broken: None,
             last: None,
             requests: 0,
             min_gap: None,
@@ -147,8 +167,8 @@ impl Gate {
     /// leaves nothing behind.
     ///
     /// # Errors
-    /// The host has closed its door for longer than we wait.
-    pub(super) async fn enter(self: &Arc<Self>, pace: Pace) -> Result<Slot, Closed> {
+    /// The host has closed its door for longer than we wait, refuses us again and again, or `leave` says no.
+    pub(super) async fn enter(self: &Arc<Self>, pace: Pace, leave: Leave<'_>) -> Result<Slot, Closed> {
         let asked = Instant::now();
         self.tighten(pace);
         let permit = Arc::clone(&self.slots).acquire_owned().await.expect("the semaphore is never closed");
@@ -156,7 +176,7 @@ impl Gate {
         let _turn = self.turn.lock().await;
         loop {
             // the lock is not held while sleeping: a pause that begins now is seen on waking
-            let start = lock(&self.state).start(Instant::now(), fastrand::f64())?;
+            let start = lock(&self.state).start(Instant::now(), fastrand::f64(), leave)?;
             let wake = match start {
                 Start::Now(at) => {
                     slot.started = at;
@@ -180,6 +200,25 @@ impl Gate {
         let until = later(wait);
         let mut state = lock(&self.state);
         state.closed_until = Some(state.closed_until.map_or(until, |before| before.max(until)));
+    }
+
+    /// The host refused a request.
+    pub(super) fn refused(&self, reason: String) {
+        let mut state = lock(&self.state);
+        state.refusals += 1;
+        if state.refusals >= REFUSALS && state.broken.is_none() {
+            state.broken = Some(reason);
+        }
+    }
+
+    /// The host answered as hosts do.
+    pub(super) fn answered(&self) {
+        lock(&self.state).refusals = 0;
+    }
+
+    /// Its name.
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// Two sources may share a host: the gentler wish wins.
@@ -230,10 +269,13 @@ enum Start {
 
 impl State {
     /// The whole policy: no start behind a closed door or during a pause; one start per delay; who has to wait waits a
-    /// random part of the jitter longer (`dice` in 0..1).
-    fn start(&mut self, now: Instant, dice: f64) -> Result<Start, Closed> {
+    /// random part of the jitter longer (`dice` in 0..1); and whoever asks still may.
+    fn start(&mut self, now: Instant, dice: f64, leave: Leave<'_>) -> Result<Start, Closed> {
+        if let Some(reason) = &self.broken {
+            return Err(Closed::Broken { after: self.refusals.max(REFUSALS), reason: reason.clone() });
+        }
         if let Some(until) = self.closed_until.filter(|until| *until > now) {
-            return Err(Closed(until - now));
+            return Err(Closed::For(until - now));
         }
         if now < self.not_before {
             return Ok(Start::At(self.not_before));
@@ -242,6 +284,7 @@ impl State {
             let wait = early.wait_time_from(Moment(now));
             return Ok(Start::At(now + wait + self.pace.map_or(Duration::ZERO, |pace| extra(pace, dice))));
         }
+        leave().map_err(Closed::Leave)?; // a start that is given up here only makes the next one later
         if let Some(last) = self.last {
             let gap = now.duration_since(last);
             self.min_gap = Some(self.min_gap.map_or(gap, |smallest| smallest.min(gap)));
@@ -314,6 +357,8 @@ mod tests {
         Pace { delay, jitter, concurrency }
     }
 
+    const FREE: Leave<'static> = &|| Ok(());
+
     fn gate() -> Arc<Gate> {
         Gates::default().of("example.org")
     }
@@ -323,7 +368,7 @@ mod tests {
         let gate = gate();
         let begin = Instant::now();
         for n in 0..5u32 {
-            let slot = gate.enter(pace(SECOND, 0.0, 1)).await.expect("open");
+            let slot = gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open");
             assert_eq!(begin.elapsed(), SECOND * n, "request {n}");
             assert_eq!(slot.waited, if n == 0 { Duration::ZERO } else { SECOND });
         }
@@ -340,7 +385,7 @@ mod tests {
             .map(|n| {
                 let gate = Arc::clone(&gate);
                 tokio::spawn(async move {
-                    let _slot = gate.enter(pace(SECOND, 0.0, 4)).await.expect("open");
+                    let _slot = gate.enter(pace(SECOND, 0.0, 4), FREE).await.expect("open");
                     (n, begin.elapsed())
                 })
             })
@@ -360,7 +405,7 @@ mod tests {
         for _ in 0..6 {
             let gate = Arc::clone(&gate);
             tasks.push(tokio::spawn(async move {
-                let _slot = gate.enter(pace(Duration::from_millis(10), 0.0, 2)).await.expect("open");
+                let _slot = gate.enter(pace(Duration::from_millis(10), 0.0, 2), FREE).await.expect("open");
                 sleep(SECOND).await;
                 begin.elapsed()
             }));
@@ -376,12 +421,12 @@ mod tests {
     async fn a_pause_holds_everyone_even_those_already_waiting() {
         let gate = gate();
         let begin = Instant::now();
-        drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+        drop(gate.enter(pace(SECOND, 0.0, 3), FREE).await.expect("open"));
         let waiting: Vec<_> = (0..2)
             .map(|_| {
                 let gate = Arc::clone(&gate);
                 tokio::spawn(async move {
-                    drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+                    drop(gate.enter(pace(SECOND, 0.0, 3), FREE).await.expect("open"));
                     begin.elapsed()
                 })
             })
@@ -394,7 +439,7 @@ mod tests {
         }
         assert_eq!(starts, [30_500, 31_500]);
         gate.pause(Duration::ZERO);
-        drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+        drop(gate.enter(pace(SECOND, 0.0, 3), FREE).await.expect("open"));
         assert_eq!(begin.elapsed().as_millis(), 32_500, "a shorter pause does not undo the spacing");
     }
 
@@ -402,28 +447,67 @@ mod tests {
     async fn a_closed_door_is_not_knocked_at() {
         let gate = gate();
         gate.close(Duration::from_hours(1));
-        assert_eq!(gate.enter(pace(SECOND, 0.0, 1)).await.expect_err("closed"), Closed(Duration::from_hours(1)));
+        let closed = gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect_err("closed");
+        assert!(matches!(closed, Closed::For(wait) if wait == Duration::from_hours(1)), "{closed:?}");
         assert_eq!(gate.receipt().requests, 0);
         sleep(Duration::from_hours(1)).await;
-        drop(gate.enter(pace(SECOND, 0.0, 1)).await.expect("open again"));
+        drop(gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open again"));
         gate.close(Duration::MAX);
-        assert!(gate.enter(pace(SECOND, 0.0, 1)).await.is_err());
+        assert!(gate.enter(pace(SECOND, 0.0, 1), FREE).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn three_refusals_in_a_row_close_the_gate_for_good() {
+        let gate = gate();
+        let refuse = || gate.refused("it answered 403".to_owned());
+        refuse();
+        refuse();
+        gate.answered();
+        refuse();
+        refuse();
+        let waiting = {
+            drop(gate.enter(pace(SECOND, 0.0, 2), FREE).await.expect("two are not three"));
+            let gate = Arc::clone(&gate);
+            tokio::spawn(async move { gate.enter(pace(SECOND, 0.0, 2), FREE).await.map(|_| ()) })
+        };
+        sleep(SECOND / 2).await;
+        refuse();
+        let closed = waiting.await.expect("no panic").expect_err("who waits is told too");
+        assert!(matches!(&closed, Closed::Broken { after: 3, reason } if reason == "it answered 403"), "{closed:?}");
+        gate.answered(); // a late answer opens nothing
+        let begin = Instant::now();
+        assert!(matches!(gate.enter(pace(SECOND, 0.0, 2), FREE).await, Err(Closed::Broken { after: 3, .. })));
+        assert_eq!((begin.elapsed(), gate.receipt().requests), (Duration::ZERO, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leave_is_asked_at_the_moment_of_the_start() {
+        let gate = gate();
+        let begin = Instant::now();
+        let until = begin + SECOND;
+        let leave = || if Instant::now() < until { Ok(()) } else { Err(FetchError::RunTimeUsed) };
+        drop(gate.enter(pace(SECOND, 0.0, 1), &leave).await.expect("in time"));
+        let closed = gate.enter(pace(SECOND, 0.0, 1), &leave).await.expect_err("too late by then");
+        assert!(matches!(closed, Closed::Leave(FetchError::RunTimeUsed)), "{closed:?}");
+        assert_eq!((begin.elapsed(), gate.receipt().requests), (SECOND, 1));
+        drop(gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("others may"));
+        assert!(begin.elapsed() >= SECOND, "and not too early");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_gentler_wish_wins() {
         let gate = gate();
         let begin = Instant::now();
-        let held = gate.enter(pace(SECOND, 0.0, 3)).await.expect("open");
-        let also = gate.enter(pace(SECOND, 0.0, 3)).await.expect("open");
+        let held = gate.enter(pace(SECOND, 0.0, 3), FREE).await.expect("open");
+        let also = gate.enter(pace(SECOND, 0.0, 3), FREE).await.expect("open");
         gate.tighten(pace(SECOND * 5, 0.0, 1));
         drop(held);
-        let third = tokio::time::timeout(SECOND * 60, gate.enter(pace(SECOND, 0.0, 3))).await;
+        let third = tokio::time::timeout(SECOND * 60, gate.enter(pace(SECOND, 0.0, 3), FREE)).await;
         assert!(third.is_err(), "one is still in flight, and one is the limit now");
         drop(also);
-        drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+        drop(gate.enter(pace(SECOND, 0.0, 3), FREE).await.expect("open"));
         let before = begin.elapsed();
-        drop(gate.enter(pace(SECOND, 0.0, 3)).await.expect("open"));
+        drop(gate.enter(pace(SECOND, 0.0, 3), FREE).await.expect("open"));
         assert_eq!(begin.elapsed().saturating_sub(before), SECOND * 5);
         assert_eq!(gate.slots.available_permits(), 1);
         assert_eq!(gate.receipt().limit, "1 request per 5000 ms, 1 at a time");
@@ -433,10 +517,10 @@ mod tests {
     async fn giving_up_while_waiting_costs_nobody_a_turn() {
         let gate = gate();
         let begin = Instant::now();
-        drop(gate.enter(pace(SECOND, 0.0, 1)).await.expect("open"));
-        let impatient = tokio::time::timeout(Duration::from_millis(300), gate.enter(pace(SECOND, 0.0, 1))).await;
+        drop(gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open"));
+        let impatient = tokio::time::timeout(Duration::from_millis(300), gate.enter(pace(SECOND, 0.0, 1), FREE)).await;
         assert!(impatient.is_err());
-        drop(gate.enter(pace(SECOND, 0.0, 1)).await.expect("open"));
+        drop(gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open"));
         assert_eq!(begin.elapsed(), SECOND);
         assert_eq!(gate.receipt().requests, 2);
     }
@@ -445,16 +529,16 @@ mod tests {
     async fn the_way_there_does_not_shorten_the_gap() {
         let gate = gate();
         let begin = Instant::now();
-        let slot = gate.enter(pace(SECOND, 0.0, 1)).await.expect("open");
+        let slot = gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open");
         sleep(Duration::from_millis(20)).await;
         slot.arrived();
         drop(slot);
-        let slot = gate.enter(pace(SECOND, 0.0, 1)).await.expect("open");
+        let slot = gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open");
         assert_eq!(begin.elapsed(), Duration::from_millis(1020));
         sleep(Duration::from_millis(900)).await;
         slot.arrived(); // a slow answer, not a slow arrival
         drop(slot);
-        drop(gate.enter(pace(SECOND, 0.0, 1)).await.expect("open"));
+        drop(gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open"));
         assert_eq!(begin.elapsed(), Duration::from_millis(2070));
     }
 
@@ -478,7 +562,7 @@ mod tests {
                     let (gate, at) = (Arc::clone(&gate), Duration::from_millis(*at));
                     tokio::spawn(async move {
                         sleep(at).await;
-                        let _slot = gate.enter(pace).await.expect("open");
+                        let _slot = gate.enter(pace, FREE).await.expect("open");
                         sleep(at / 2).await;
                     })
                 }).collect();

@@ -1,15 +1,12 @@
-//! What is asked, and how gently: the caller's side of a request.
+//! What is asked: one question, as its source writes it.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::error::{shown, shown_text};
-use super::gate::Pace;
 
 /// GET, or a search by POST; both are reads and may be repeated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,26 +27,73 @@ pub struct Validators {
     pub last_modified: Option<String>,
 }
 
+/// What a POST carries.
+#[derive(Clone, PartialEq)]
+pub enum RequestBody {
+    /// `application/json`.
+    Json(Value),
+    /// `application/x-www-form-urlencoded`, in this order.
+    Form(Vec<(String, String)>),
+    /// `multipart/form-data`, in this order.
+    Multipart(Vec<Part>),
+    /// As it stands.
+    Raw {
+        /// The body.
+        text: String,
+        /// Its `Content-Type`.
+        media_type: String,
+    },
+}
+
+/// One field of a multipart body.
+#[derive(Clone, PartialEq)]
+pub struct Part {
+    /// The field's name.
+    pub name: String,
+    /// Its value.
+    pub content: PartContent,
+}
+
+/// The value of a part.
+#[derive(Clone, PartialEq)]
+pub enum PartContent {
+    /// Sent as `application/json`.
+    Json(Value),
+    /// Sent without a type, as a browser does.
+    Text(String),
+}
+
 /// One question.
 #[derive(Clone, Default)]
 pub struct Request {
-    /// How.
+    /// How; a request with a body is a POST in any case.
     pub method: Method,
     /// Where.
     pub url: String,
-    /// Fixed headers of the source; never ours (user agent, host, validators, cookies).
+    /// Parameters that are keys: joined to the address as it is sent, to the first host only, so that no message, no
+    /// log and no [`super::Fetched::url`] ever has them.
+    pub query_keys: Vec<(String, String)>,
+    /// Fixed headers of the source, keys among them; never ours (user agent, host, validators, cookies, range).
     pub headers: Vec<(String, String)>,
+    /// The media type that is asked for, sent as `Accept`.
+    pub accept_media: Option<String>,
     /// The body of a POST.
-    pub json: Option<Value>,
+    pub body: Option<RequestBody>,
     /// What we have already.
     pub validators: Option<Validators>,
-    /// Statuses that are answers although they usually mean "try later": returned at once.
+    /// Only the first so many bytes are asked for. Then 206 is an answer, and so is 200: the host sent it all.
+    pub range: Option<u64>,
+    /// Statuses that are answers although they usually mean "try later" or "not you": returned at once.
     pub accept: Vec<u16>,
+    /// Statuses that mean "ask again a little later" although they usually are answers. They win over `accept`.
+    pub retry_on: Vec<u16>,
     /// A smaller bound for this answer than `limits.answer`, in bytes after decompression.
     pub max_bytes: Option<u64>,
+    /// Response headers to keep besides the usual ones, names in lower case.
+    pub keep: Vec<String>,
 }
 
-/// Header values and the query may be keys, so neither is shown.
+/// Header values, keys, the query and the body may be secrets, so none is shown.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = Url::parse(&self.url).map_or_else(|_| shown_text(&self.url), |url| shown(&url));
@@ -71,142 +115,95 @@ impl Request {
 
     /// Asks with a JSON body.
     pub fn post(url: impl Into<String>, json: Value) -> Self {
-        Self { method: Method::Post, url: url.into(), json: Some(json), ..Self::default() }
+        Self { method: Method::Post, url: url.into(), body: Some(RequestBody::Json(json)), ..Self::default() }
+    }
+
+    /// The method as it is sent first.
+    pub(super) fn first_method(&self) -> Method {
+        if self.body.is_some() { Method::Post } else { self.method }
     }
 }
 
-/// How a source asks its hosts, from its definition.
-#[derive(Clone, Debug)]
-pub struct HostPolicy {
-    /// Between the starts of two requests to one host; `politeness.min_delay` if that is longer.
-    pub delay: Duration,
-    /// Up to this share of the delay (0 to 1) is added at random.
-    pub jitter: f64,
-    /// Requests in flight at one host.
-    pub concurrency: usize,
-    /// Hosts to which requests and redirects may go, by exact name.
-    pub allow_hosts: Vec<String>,
-    /// Hosts (`name`, `address` or either with `:port`) that may be asked although they are not public, at any port
-    /// and as fast as `delay` says: example publishers on loopback, a mirror in one's own network.
-    pub allow_private: Vec<String>,
-    /// The wait before the first retry; `politeness.backoff` if that is longer.
-    pub backoff: Option<Duration>,
-    /// What this source has used so far; clones count together.
-    pub tally: Tally,
+/// A body as it is sent, with its media type.
+#[derive(Clone)]
+pub(super) struct Encoded {
+    pub(super) bytes: Bytes,
+    pub(super) media_type: String,
 }
 
-impl Default for HostPolicy {
-    fn default() -> Self {
-        Self {
-            delay: Duration::from_secs(1),
-            jitter: 0.0,
-            concurrency: 1,
-            allow_hosts: Vec::new(),
-            allow_private: Vec::new(),
-            backoff: None,
-            tally: Tally::default(),
-        }
+impl RequestBody {
+    pub(super) fn encoded(&self) -> Encoded {
+        let (bytes, media_type) = match self {
+            Self::Json(json) => (json.to_string().into_bytes(), "application/json".to_owned()),
+            Self::Form(fields) => {
+                let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+                (text.into_bytes(), "application/x-www-form-urlencoded".to_owned())
+            }
+            Self::Multipart(parts) => {
+                let boundary = boundary();
+                (multipart(parts, &boundary).into_bytes(), format!("multipart/form-data; boundary={boundary}"))
+            }
+            Self::Raw { text, media_type } => (text.clone().into_bytes(), media_type.clone()),
+        };
+        Encoded { bytes: bytes.into(), media_type }
     }
 }
 
-impl HostPolicy {
-    /// The host is one that may be asked at all.
-    pub(super) fn is_allowed(&self, url: &Url) -> bool {
-        names_host(&self.allow_hosts, url)
-    }
-
-    /// The host is named as one that need not be public.
-    pub(super) fn is_private(&self, url: &Url) -> bool {
-        names_host(&self.allow_private, url)
-    }
-
-    pub(super) fn pace(&self, private: bool, floor: Duration) -> Pace {
-        let delay = if private { self.delay } else { self.delay.max(floor) };
-        Pace { delay, jitter: self.jitter, concurrency: self.concurrency }
-    }
-
-    pub(super) fn first_backoff(&self, private: bool, floor: Duration) -> Duration {
-        match self.backoff {
-            Some(own) if private => own,
-            own => own.unwrap_or(floor).max(floor),
-        }
-    }
+/// 128 random bits: no part contains it.
+fn boundary() -> String {
+    format!("----tenderwatch{:032x}", fastrand::u128(..))
 }
 
-/// Requests, bytes and time, failures included.
-#[derive(Clone, Debug, Default)]
-pub struct Tally(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    requests: AtomicU64,
-    bytes: AtomicU64,
-    waited_ms: AtomicU64,
-}
-
-impl Tally {
-    /// Requests sent.
-    pub fn requests(&self) -> u64 {
-        self.0.requests.load(Ordering::Relaxed)
+/// RFC 7578, names escaped as browsers do.
+fn multipart(parts: &[Part], boundary: &str) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let name = part.name.replace('\r', "%0D").replace('\n', "%0A").replace('"', "%22");
+        let (media_type, content) = match &part.content {
+            PartContent::Json(json) => ("Content-Type: application/json\r\n", json.to_string()),
+            PartContent::Text(text) => ("", text.clone()),
+        };
+        text.extend(["--", boundary, "\r\nContent-Disposition: form-data; name=\"", &name, "\"\r\n", media_type]);
+        text.extend(["\r\n", &content, "\r\n"]);
     }
-
-    /// Bytes of answers, decompressed.
-    pub fn bytes(&self) -> u64 {
-        self.0.bytes.load(Ordering::Relaxed)
-    }
-
-    /// How long gates and retries held requests back, summed over requests.
-    pub fn waited_ms(&self) -> u64 {
-        self.0.waited_ms.load(Ordering::Relaxed)
-    }
-
-    /// One more request.
-    pub fn sent(&self) {
-        self.0.requests.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn received(&self, bytes: usize) {
-        self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn waited(&self, wait: Duration) {
-        self.0.waited_ms.fetch_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
-
-/// `names` holds the host of `url`, as `host` or `host:port`; a final dot and case make no difference.
-fn names_host(names: &[String], url: &Url) -> bool {
-    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
-    let host = host.trim_end_matches('.');
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let with_port = format!("{host}:{port}");
-    names.iter().any(|name| {
-        let name = name.trim_end_matches('.');
-        [host, bare, &with_port].iter().any(|own| own.eq_ignore_ascii_case(name))
-    })
+    text.extend(["--", boundary, "--\r\n"]);
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_definition_can_only_be_gentler() {
-        let (floor, second) = (Duration::from_millis(500), Duration::from_secs(1));
-        let quick = HostPolicy { delay: Duration::from_millis(1), backoff: Some(floor), ..HostPolicy::default() };
-        assert_eq!(quick.pace(false, floor).delay, floor);
-        assert_eq!(quick.pace(true, floor).delay, Duration::from_millis(1));
-        assert_eq!(HostPolicy::default().pace(false, floor).delay, second);
-        assert_eq!(quick.first_backoff(false, second), second);
-        assert_eq!(quick.first_backoff(true, second), floor);
-        assert_eq!(HostPolicy::default().first_backoff(true, second), second);
-    }
+    use serde_json::json;
 
     #[test]
     fn a_request_does_not_show_its_keys() {
-        let headers = vec![("X-Api-Key".into(), "s3cret".into())];
-        let request = Request { headers, ..Request::get("https://example.org/?token=s3cret&page=1") };
+        let secret = || "s3cret".to_owned();
+        let request = Request {
+            headers: vec![("X-Api-Key".into(), secret())],
+            query_keys: vec![("usr".into(), secret())],
+            body: Some(RequestBody::Form(vec![("token".into(), secret())])),
+            ..Request::get("https://example.org/?token=s3cret&page=1")
+        };
         let shown = format!("{request:?}");
         assert!(shown.contains("X-Api-Key") && shown.contains("page=1") && !shown.contains("s3cret"), "{shown}");
+        assert_eq!(request.first_method(), Method::Post);
+    }
+
+    #[test]
+    fn bodies_are_written_as_browsers_write_them() {
+        let form = RequestBody::Form(vec![("a b".into(), "ü&=+".into()), ("x".into(), String::new())]).encoded();
+        assert_eq!(form.bytes, "a+b=%C3%BC%26%3D%2B&x=");
+        let raw = RequestBody::Raw { text: "<q/>".into(), media_type: "text/xml; charset=utf-8".into() }.encoded();
+        assert_eq!((raw.bytes.as_ref(), raw.media_type.as_str()), (&b"<q/>"[..], "text/xml; charset=utf-8"));
+        let parts = [
+            Part { name: "query".into(), content: PartContent::Json(json!({"a": 1})) },
+            Part { name: "a\"\r\nb".into(), content: PartContent::Text("*** ü".into()) },
+        ];
+        let expected = "--B\r\nContent-Disposition: form-data; name=\"query\"\r\nContent-Type: application/json\r\n\r\n\
+                        {\"a\":1}\r\n--B\r\nContent-Disposition: form-data; name=\"a%22%0D%0Ab\"\r\n\r\n*** ü\r\n--B--\r\n";
+        assert_eq!(multipart(&parts, "B"), expected);
+        let (one, two) =
+            (RequestBody::Multipart(parts.to_vec()).encoded(), RequestBody::Multipart(Vec::new()).encoded());
+        assert_ne!(one.media_type, two.media_type, "each body has a boundary of its own");
     }
 }

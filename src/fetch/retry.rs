@@ -30,7 +30,22 @@ pub(super) fn is_overload(status: u16) -> bool {
     matches!(status, 429 | 503)
 }
 
+/// An answer that says "not you" or "not so much": a few in a row, and the host is left alone.
+pub(super) fn is_refusal(status: u16) -> bool {
+    matches!(status, 403 | 429 | 503 | 999)
+}
+
 impl FetchError {
+    /// What this failure, when it is final, says of the host's will to answer us: nothing, or that it has none.
+    pub(super) fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Status { status, .. } if is_refusal(*status) => Some(format!("it answered {status}")),
+            Self::Timeout { phase, limit, .. } => Some(format!("{phase} took longer than {} ms", limit.as_millis())),
+            Self::Connect { cause, .. } => Some(cause.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether and when to ask again after `attempt` failures before this one; `first` is the shortest wait.
     /// `None`: this error is final.
     pub(super) fn retry(&self, attempt: u32, politeness: &Politeness, first: Duration) -> Option<Again> {
@@ -39,7 +54,9 @@ impl FetchError {
         }
         let wait = backoff_after(attempt, first, politeness.backoff_max, fastrand::f64());
         match self {
-            Self::Timeout { .. } | Self::Transport { .. } => Some(Again { wait, whole_host: false }),
+            Self::Timeout { .. } | Self::Connect { .. } | Self::Truncated { .. } | Self::Transport { .. } => {
+                Some(Again { wait, whole_host: false })
+            }
             Self::Status { retry_after: Some(asked), .. } => Some(Again { wait: *asked, whole_host: true }),
             Self::Status { status, .. } => Some(Again { wait, whole_host: is_overload(*status) }),
             _ => None,

@@ -1,13 +1,14 @@
-//! One question on its way, over redirects and tries: where a redirect may lead, and which headers go along.
+//! One question on its way, over redirects and tries: where a redirect may lead, and what goes along.
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, RANGE};
 use url::Url;
 
 use super::FetchError;
 use super::error::{shown, shown_text};
-use super::request::{HostPolicy, Method, Request};
+use super::policy::HostPolicy;
+use super::request::{Encoded, Method, Request, RequestBody};
 
 /// Redirects followed for one request.
 const REDIRECTS: usize = 5;
@@ -17,6 +18,8 @@ const OURS: &[&str] = &[
     "host",
     "connection",
     "content-length",
+    "content-type",
+    "range",
     "transfer-encoding",
     "accept-encoding",
     "if-none-match",
@@ -32,6 +35,8 @@ pub(super) struct Route<'a> {
     pub(super) request: &'a Request,
     pub(super) policy: &'a HostPolicy,
     pub(super) method: Method,
+    /// The body, the same at every try.
+    body: Option<Encoded>,
     /// Every address that redirected us.
     chain: Vec<Url>,
     pub(super) sent: u32,
@@ -40,7 +45,8 @@ pub(super) struct Route<'a> {
 
 impl<'a> Route<'a> {
     pub(super) fn new(request: &'a Request, policy: &'a HostPolicy) -> Self {
-        Self { request, policy, method: request.method, chain: Vec::new(), sent: 0, failed: 0 }
+        let body = request.body.as_ref().map(RequestBody::encoded);
+        Self { request, policy, method: request.first_method(), body, chain: Vec::new(), sent: 0, failed: 0 }
     }
 
     /// Where a redirect leads, if we may follow it there. The host itself is checked by `admit`.
@@ -55,6 +61,7 @@ impl<'a> Route<'a> {
             return Err(refuse(&self.chain, "a redirect leads to no address", &shown_text(location)));
         };
         target.set_fragment(None);
+        self.strip_keys(&mut target);
         let reason = if self.chain.contains(&target) {
             "its redirects go round in a circle"
         } else if self.chain.len() > REDIRECTS {
@@ -71,19 +78,71 @@ impl<'a> Route<'a> {
         Err(refuse(&self.chain, reason, &shown(&target)))
     }
 
+    /// Still, or again, at the origin that was asked first.
+    fn at_home(&self, url: &Url) -> bool {
+        self.chain.first().is_none_or(|first| first.origin() == url.origin())
+    }
+
+    /// A host that repeats our keys in a redirect spreads them no further.
+    fn strip_keys(&self, target: &mut Url) {
+        let is_key = |name: &str, value: &str| self.request.query_keys.iter().any(|(n, v)| n == name && v == value);
+        if target.query_pairs().any(|(name, value)| is_key(&name, &value)) {
+            let kept: Vec<_> = target
+                .query_pairs()
+                .filter(|(n, v)| !is_key(n, v))
+                .map(|(n, v)| (n.into_owned(), v.into_owned()))
+                .collect();
+            target.set_query(None);
+            if !kept.is_empty() {
+                target.query_pairs_mut().extend_pairs(kept);
+            }
+        }
+    }
+
     pub(super) fn question(&self, client: &reqwest::Client, url: &Url) -> Result<reqwest::Request, FetchError> {
+        let mut address = url.clone();
+        if self.at_home(url) && !self.request.query_keys.is_empty() {
+            address.query_pairs_mut().extend_pairs(&self.request.query_keys);
+        }
+        let question = match (self.method, &self.body) {
+            (Method::Get, _) => client.get(address),
+            (Method::Post, Some(body)) => client.post(address).body(body.bytes.clone()),
+            (Method::Post, None) => client.post(address),
+        };
+        let failed = |error| FetchError::from_client(url, error, Duration::ZERO);
+        question.headers(self.headers(url)?).build().map_err(failed)
+    }
+
+    fn headers(&self, url: &Url) -> Result<HeaderMap, FetchError> {
         let bad = |name: &str| FetchError::BadHeader { url: shown(url), name: name.to_owned() };
-        let at_home = self.chain.first().is_none_or(|first| first.origin() == url.origin());
+        let value = |name: &str, text: &str| HeaderValue::from_str(text).map_err(|_| bad(name));
+        let at_home = self.at_home(url);
         let mut headers = HeaderMap::new();
-        for (name, value) in &self.request.headers {
+        for (name, text) in &self.request.headers {
             let lower = name.to_ascii_lowercase();
             if OURS.contains(&lower.as_str()) {
                 return Err(bad(name));
             }
-            if at_home || TRAVELLING.contains(&lower.as_str()) {
-                let parsed = HeaderName::try_from(lower).map_err(|_| bad(name))?;
-                headers.insert(parsed, HeaderValue::from_str(value).map_err(|_| bad(name))?);
+            let travels = TRAVELLING.contains(&lower.as_str());
+            if at_home || travels {
+                let mut value = value(name, text)?;
+                value.set_sensitive(!travels);
+                headers.insert(HeaderName::try_from(lower).map_err(|_| bad(name))?, value);
             }
+        }
+        if let Some(media) = &self.request.accept_media {
+            headers.insert(ACCEPT, value("accept", media)?);
+        }
+        if let (Method::Post, Some(body)) = (self.method, &self.body) {
+            headers.insert(CONTENT_TYPE, value("content-type", &body.media_type)?);
+        }
+        if let Some(bytes) = self.request.range {
+            headers.insert(RANGE, value("range", &format!("bytes=0-{}", bytes.saturating_sub(1)))?);
+            // a part of compressed bytes could not be unpacked
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if let Some(cookie) = self.policy.jar.cookie(url).filter(|_| self.policy.cookies) {
+            headers.insert(COOKIE, cookie);
         }
         if let Some(validators) = &self.request.validators {
             // a validator that was stored from an answer and cannot be sent is left out: the answer comes in full
@@ -94,13 +153,7 @@ impl<'a> Route<'a> {
                 }
             }
         }
-        let question = match (self.method, &self.request.json) {
-            (Method::Get, _) => client.get(url.clone()),
-            (Method::Post, Some(json)) => client.post(url.clone()).json(json),
-            (Method::Post, None) => client.post(url.clone()),
-        };
-        let failed = |error| FetchError::from_client(url, error, Duration::ZERO);
-        question.headers(headers).build().map_err(failed)
+        Ok(headers)
     }
 }
 
@@ -152,10 +205,44 @@ mod tests {
             question.headers().keys().map(ToString::to_string).collect()
         };
         assert_eq!(names(&route, &home), ["accept", "x-api-key", "if-none-match"]);
-        route.chain.push(home);
+        assert!(route.headers(&home).expect("headers")["x-api-key"].is_sensitive(), "not even the client's log has it");
+        route.chain.push(home.clone());
         assert_eq!(names(&route, &away), ["accept", "if-none-match"]);
+        assert_eq!(names(&route, &home), ["accept", "x-api-key", "if-none-match"], "home again");
         request.headers.push(("User-Agent".into(), "someone else".into()));
         let route = Route::new(&request, &policy);
         assert!(matches!(route.question(&client, &away), Err(FetchError::BadHeader { .. })));
+    }
+
+    #[test]
+    fn keys_in_the_query_are_only_where_they_are_needed() {
+        let query_keys = vec![("usr".to_owned(), "s3cret&".to_owned())];
+        let request = Request { query_keys, ..Request::get("https://example.org/?page=1") };
+        let (policy, client) = (HostPolicy::default(), reqwest::Client::new());
+        let mut route = Route::new(&request, &policy);
+        let home = Url::parse(&request.url).expect("an address");
+        let sent = |route: &Route<'_>, url: &Url| route.question(&client, url).expect("a question").url().to_string();
+        assert_eq!(sent(&route, &home), "https://example.org/?page=1&usr=s3cret%26");
+        let there = route.follow(&home, 302, "/b?usr=s3cret%26&page=2").expect("followed");
+        assert_eq!(there.as_str(), "https://example.org/b?page=2");
+        assert_eq!(sent(&route, &there), "https://example.org/b?page=2&usr=s3cret%26");
+        let away = route.follow(&there, 302, "https://example.com/?usr=s3cret%26").expect("followed");
+        assert_eq!((away.as_str(), sent(&route, &away).as_str()), ("https://example.com/", "https://example.com/"));
+    }
+
+    #[test]
+    fn a_range_is_asked_for_as_it_is_stored() {
+        let request = Request {
+            range: Some(512 << 10),
+            accept_media: Some("text/csv".into()),
+            headers: vec![("Accept".into(), "*/*".into())],
+            ..Request::get("https://example.org/")
+        };
+        let policy = HostPolicy::default();
+        let route = Route::new(&request, &policy);
+        let headers = route.headers(&Url::parse(&request.url).expect("an address")).expect("headers");
+        assert_eq!(headers[RANGE], "bytes=0-524287");
+        assert_eq!(headers[ACCEPT_ENCODING], "identity");
+        assert_eq!(headers[ACCEPT], "text/csv", "the question's own wish wins");
     }
 }
