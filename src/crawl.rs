@@ -21,7 +21,9 @@ pub use self::issues::{Issue, days_due};
 pub use self::pages::{PageRows, Pages, Verdict};
 pub use self::replay::{Replay, ReplayError};
 pub use self::steps::{Item, Limits, Span, Step, crossed, steps};
-use crate::fetch::{self, FetchError, Fetched, Fetcher, HostPolicy, Request, RequestBody, Tally, Validators};
+use crate::fetch::{
+    self, FetchError, Fetched, Fetcher, HostPolicy, Part, PartContent, Request, RequestBody, Tally, Validators,
+};
 use crate::formats::probe;
 use crate::source::{Ask, AskBody, Filling, Method, Param, Question, Robots, Source, StatusMeaning};
 
@@ -66,12 +68,6 @@ pub enum CrawlError {
         /// What it said.
         reason: String,
     },
-    /// The day's budget is used up.
-    #[error("{budget} requests a day are allowed (access.daily_requests) and used up; the rest waits for tomorrow")]
-    Budget {
-        /// Requests per day.
-        budget: u32,
-    },
     /// A key that the operator has not given.
     #[error("the environment variable {0} is not set: the publisher gives keys to registered users")]
     NoKey(String),
@@ -109,8 +105,6 @@ pub struct Crawler<'a> {
     source: &'a Source,
     transport: Transport<'a>,
     policy: HostPolicy,
-    /// Requests that this run may still send, when the definition has a daily budget.
-    left: Option<u64>,
     /// Keys and tokens, and where they go.
     secrets: Vec<(Param, String)>,
     stop: &'a Stop,
@@ -152,7 +146,6 @@ impl<'a> Crawler<'a> {
     /// # Errors
     /// A key that is not in the environment.
     pub fn new(source: &'a Source, transport: Transport<'a>, used: u64, stop: &'a Stop) -> Result<Self, CrawlError> {
-        let left = source.access.daily_requests.map(|budget| u64::from(budget).saturating_sub(used));
         let mut secrets = Vec::new();
         let read = |name: &str| match transport {
             Transport::Live(_) => std::env::var(name).map_err(|_| CrawlError::NoKey(name.to_owned())),
@@ -167,7 +160,7 @@ impl<'a> Crawler<'a> {
             let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
             secrets.push((Param::Header("Authorization".to_owned()), value));
         }
-        Ok(Self { source, transport, policy: policy(source), left, secrets, stop })
+        Ok(Self { source, transport, policy: policy(source, used), secrets, stop })
     }
 
     /// Requests, bytes and waiting so far.
@@ -295,6 +288,7 @@ impl<'a> Crawler<'a> {
             body: Some(AskBody::Json(body)),
             headers: Vec::new(),
             accept: None,
+            head: None,
         };
         let fetched = self.send(&self.request(&question, None)).await?;
         match self.meaning(&fetched, false) {
@@ -309,11 +303,6 @@ impl<'a> Crawler<'a> {
     async fn send(&self, request: &Request) -> Result<Fetched, CrawlError> {
         if self.stop.is_set() {
             return Err(CrawlError::Stopped);
-        }
-        if let (Some(left), Some(budget)) = (self.left, self.source.access.daily_requests)
-            && self.tally().requests() >= left
-        {
-            return Err(CrawlError::Budget { budget });
         }
         match self.transport {
             Transport::Live(fetcher) => tokio::select! {
@@ -335,10 +324,15 @@ impl<'a> Crawler<'a> {
             let value = value.replace("{uuid}", &fresh_uuid());
             question.set(&Param::Header(name.clone()), &value);
         }
+        let mut query_keys = Vec::new();
         for (param, secret) in &self.secrets {
-            question.set(param, secret);
+            match param {
+                // Kept apart, so that no message and no archived address has them.
+                Param::Query(name) => query_keys.push((name.clone(), secret.clone())),
+                other => question.set(other, secret),
+            }
         }
-        request_of(question, validators, self.source)
+        request_of(question, query_keys, validators, self.source)
     }
 
     /// `media` is whether the answer must be of the media types that the source's documents have.
@@ -379,7 +373,7 @@ impl<'a> Crawler<'a> {
 }
 
 /// How a source's hosts are asked.
-fn policy(source: &Source) -> HostPolicy {
+fn policy(source: &Source, used: u64) -> HostPolicy {
     let access = &source.access;
     HostPolicy {
         delay: access.delay,
@@ -392,24 +386,57 @@ fn policy(source: &Source) -> HostPolicy {
             Robots::Obey => fetch::Robots::Obey,
             Robots::Override(_) => fetch::Robots::Override,
         },
+        cookies: source.session.cookies,
+        budget: access.daily_requests.map(|budget| fetch::Budget::new(u64::from(budget), used)),
+        hours: access.hours.as_ref().map(|hours| fetch::Hours {
+            zone: hours.zone.clone(),
+            from: hours.from,
+            to: hours.to,
+        }),
+        deadline: access.run_time.map(|time| tokio::time::Instant::now() + time),
         ..HostPolicy::default()
     }
 }
 
-fn request_of(question: Question, validators: Option<Validators>, source: &Source) -> Request {
-    let mut headers = question.headers.clone();
-    headers.extend(question.accept.iter().map(|accept| ("Accept".to_owned(), accept.clone())));
-    let accept = source.check.status.keys().copied().collect();
+fn request_of(
+    question: Question,
+    query_keys: Vec<(String, String)>,
+    validators: Option<Validators>,
+    source: &Source,
+) -> Request {
     let url = question.address();
-    let body = match question.body {
-        Some(AskBody::Json(json)) => Some(RequestBody::Json(json)),
-        _ => None,
+    let text = |value: Value| match value {
+        Value::String(text) => PartContent::Text(text),
+        json => PartContent::Json(json),
     };
+    let body = question.body.map(|body| match body {
+        AskBody::Json(json) => RequestBody::Json(json),
+        AskBody::Form(form) => RequestBody::Form(form),
+        AskBody::Multipart(parts) => {
+            RequestBody::Multipart(parts.into_iter().map(|(name, value)| Part { name, content: text(value) }).collect())
+        }
+        AskBody::Raw(text, media_type) => RequestBody::Raw { text, media_type },
+    });
     let method = match question.method {
-        Method::Get => crate::fetch::Method::Get,
-        Method::Post => crate::fetch::Method::Post,
+        Method::Get => fetch::Method::Get,
+        Method::Post => fetch::Method::Post,
     };
-    Request { method, url, headers, body, validators, accept, ..Request::default() }
+    let statuses = &source.check.status;
+    let (retry, accept): (Vec<_>, Vec<_>) = statuses.iter().partition(|(_, meaning)| **meaning == StatusMeaning::Retry);
+    Request {
+        method,
+        url,
+        query_keys,
+        headers: question.headers,
+        accept_media: question.accept,
+        body,
+        validators,
+        range: question.head,
+        accept: accept.into_iter().map(|(code, _)| *code).collect(),
+        retry_on: retry.into_iter().map(|(code, _)| *code).collect(),
+        max_bytes: None,
+        keep: source.paging.headers().chain(source.check.headers()).map(str::to_owned).collect(),
+    }
 }
 
 /// The bytes of an answer; too many are an error.

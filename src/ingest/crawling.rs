@@ -13,7 +13,7 @@ use jiff::{Timestamp, ToSpan};
 use super::intake::Intake;
 use super::{IngestError, Progress, Session, Workspace};
 use crate::crawl::{CrawlError, Crawler, Issue, Replay, Stop as StopSign, Transport, outside_hours};
-use crate::fetch::Fetcher;
+use crate::fetch::{FetchError, Fetcher};
 use crate::ids::SourceId;
 use crate::raw::Origin;
 use crate::records::{Outcome, Receipt, SourceHealth, SourceReceipt, Watermark};
@@ -350,9 +350,12 @@ impl SourceRun<'_, '_, '_> {
     /// A failure of the source; the first one names the outcome.
     fn fail(&mut self, error: &CrawlError) {
         let outcome = match error {
-            CrawlError::Blocked { .. } => Outcome::Blocked,
+            CrawlError::Blocked { .. } | CrawlError::Fetch(FetchError::Robots { .. }) => Outcome::Blocked,
             CrawlError::Drifted { .. } => Outcome::Drifted,
-            CrawlError::Budget { .. } | CrawlError::Capped { .. } => Outcome::Capped,
+            CrawlError::Capped { .. }
+            | CrawlError::Fetch(
+                FetchError::BudgetUsed { .. } | FetchError::OutsideHours { .. } | FetchError::RunTimeUsed { .. },
+            ) => Outcome::Capped,
             CrawlError::Fetch(_) | CrawlError::Faulty { .. } | CrawlError::Replay(_) | CrawlError::Stopped => {
                 Outcome::Failed
             }

@@ -62,6 +62,8 @@ pub struct Question {
     pub headers: Vec<(String, String)>,
     /// The `Accept` header.
     pub accept: Option<String>,
+    /// Only so many bytes from the beginning.
+    pub head: Option<u64>,
 }
 
 /// Where paging writes a value.
@@ -113,6 +115,7 @@ impl Ask {
             body,
             headers: Vec::new(),
             accept: self.accept.clone(),
+            head: None,
         })
     }
 

@@ -48,6 +48,16 @@ pub struct Check {
     pub gaps: Option<Gaps>,
 }
 
+impl Check {
+    /// Response headers that probes read.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.filter.iter().filter_map(|filter| match &filter.total {
+            Probe::Header(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// When there must be something.
 #[derive(Clone, Debug)]
 pub struct Publishes {

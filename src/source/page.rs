@@ -218,6 +218,20 @@ impl Paging {
         }
     }
 
+    /// Response headers that probes read.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        let token = match &self.kind {
+            PagingKind::Cursor { token, .. } => Some(token),
+            PagingKind::NextLink { link } => Some(link),
+            _ => None,
+        };
+        let probes = [&self.total, &self.total_pages, &self.last];
+        probes.into_iter().filter_map(Option::as_ref).chain(token).filter_map(|probe| match probe {
+            Probe::Header(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// Rows asked for at once, where that is said.
     pub fn size(&self) -> Option<u64> {
         match &self.kind {

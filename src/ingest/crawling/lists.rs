@@ -268,8 +268,20 @@ impl SourceRun<'_, '_, '_> {
     async fn one_file(&mut self, question: &Question, missing: Missing) -> Result<Ended, Stop> {
         let url = question.address();
         let validators = self.validators(question)?;
+        // A first run needs the whole file, and so does a file whose beginning holds nothing known.
+        let head = self.source.change.head.filter(|_| self.receipt.watermark.from.is_some());
         self.reserve()?;
-        match self.crawler.ask(question, validators).await? {
+        let answer = match self.crawler.ask(&Question { head, ..question.clone() }, validators).await? {
+            Answer::There(fetched) if fetched.status == 206 => {
+                if self.take_head(*fetched)? {
+                    return Ok(Ended::Whole(None));
+                }
+                self.reserve()?;
+                self.crawler.ask(question, None).await?
+            }
+            answer => answer,
+        };
+        match answer {
             Answer::There(fetched) => {
                 let validators = fetched.validators();
                 let failed = self.receipt.documents.failed;
@@ -288,6 +300,33 @@ impl SourceRun<'_, '_, '_> {
             Answer::Missing if missing == Missing::NotYet => Ok(Ended::NotYet),
             Answer::Missing | Answer::Empty => Ok(Ended::Whole(Some(0))),
         }
+    }
+
+    /// Takes in the beginning of a newest-first file, up to its last whole line; whether something in it was known.
+    fn take_head(&mut self, mut fetched: Fetched) -> Result<bool, Stop> {
+        let limit = self.intake.workspace().config.limits.document;
+        let url = fetched.url.to_string();
+        let body = std::mem::take(&mut fetched.body).into_bytes(limit).map_err(|error| IngestError::Io {
+            action: format!("read the answer of {url}"),
+            reason: error.to_string(),
+        })?;
+        let Some(body) = body else { return Ok(false) };
+        let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let body = body.slice(..end);
+        let origin = self.origin(&url, fetched.status, &fetched.headers);
+        let document = RawDocument::new(origin.clone(), body.clone());
+        let readers = &self.intake.workspace().readers;
+        let Ok((_, parsed)) = readers.parse(&document, self.source.document.reader.as_ref()) else { return Ok(false) };
+        let session = self.intake.session();
+        let mut known = false;
+        for notice in &parsed.notices {
+            known |= session.derived.notice(&notice.id)?.is_some();
+        }
+        drop(session);
+        if known {
+            self.intake.push(origin, body, &mut self.receipt)?;
+        }
+        Ok(known)
     }
 
     async fn list(&mut self, item: &Item, missing: Missing, unfiltered: Option<u64>) -> Result<Ended, Stop> {
@@ -726,7 +765,7 @@ pub(super) fn may_go_on(error: &CrawlError) -> bool {
         CrawlError::Drifted { .. } | CrawlError::Faulty { .. } | CrawlError::Capped { .. } | CrawlError::Replay(_) => {
             true
         }
-        CrawlError::Blocked { .. } | CrawlError::Budget { .. } | CrawlError::NoKey(_) | CrawlError::Stopped => false,
+        CrawlError::Blocked { .. } | CrawlError::NoKey(_) | CrawlError::Stopped => false,
     }
 }
 
