@@ -1,6 +1,7 @@
 //! Network → bytes, gently: the only module that sends requests.
 //!
-//! Each host has one gate (`fetch/gate.rs`): spacing, requests in flight, pauses, refusals, proof. What a source may
+//! Each host has one gate (`fetch/gate.rs`): spacing, requests in flight, pauses, refusals, proof. What it asks for in
+//! its robots.txt is asked first, once a run, and heeded (`fetch/robots.rs`). What a source may
 //! still use (requests, hours, time) is checked at the moment of each start (`fetch/policy.rs`). What may pass is tried
 //! again (`fetch/retry.rs`), and each try is a request like any other. Only public addresses are asked, checked after
 //! resolution (`fetch/address.rs`). Redirects are followed by hand, so that every hop passes the same checks and the
@@ -17,10 +18,12 @@ mod gate;
 mod policy;
 mod request;
 mod retry;
+mod robots;
 mod route;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -37,10 +40,11 @@ pub use self::policy::{Budget, HostPolicy, Hours, Robots, Tally};
 pub use self::request::{Method, Part, PartContent, Request, RequestBody, Validators};
 
 use self::address::Reach;
-use self::body::{Sink, SinkError};
+use self::body::{Overflow, Sink, SinkError};
 use self::error::{shown, shown_text};
 use self::gate::{Closed, Gate, Gates, Pace, Slot};
-use self::route::Route;
+use self::robots::{Book, Rules, Verdict};
+use self::route::{Errand, Route};
 use crate::config::{Limits, Politeness};
 use crate::records::HostReceipt;
 
@@ -58,6 +62,9 @@ const KEPT: &[&str] = &[
     "retry-after",
     "x-amzn-waf-action",
 ];
+/// No robots.txt makes us slower than that, and none may take longer to come than the other.
+const SLOWEST: Duration = Duration::from_hours(1);
+const ROBOTS_TIME: Duration = Duration::from_mins(1);
 /// A longer header value is not kept.
 const HEADER_BYTES: usize = 8 << 10;
 
@@ -101,6 +108,7 @@ pub struct Fetcher {
     folder: PathBuf,
     gates: Gates,
     clients: Clients,
+    robots: Book,
     /// The real time of day.
     clock: fn() -> Timestamp,
 }
@@ -136,6 +144,7 @@ impl Fetcher {
             folder,
             gates: Gates::default(),
             clients: Clients::default(),
+            robots: Book::default(),
             clock: Timestamp::now,
         })
     }
@@ -159,21 +168,25 @@ impl Fetcher {
     /// What the guards refuse, what the policy does not allow any more, what is too large, and what did not pass after
     /// `politeness.retries` more tries.
     pub async fn fetch(&self, request: &Request, policy: &HostPolicy) -> Result<Fetched, FetchError> {
-        policy.check((self.clock)())?;
-        let journey = Box::pin(self.travel(request, policy));
+        let journey = Box::pin(self.travel(request, policy, Errand::Answer));
         match policy.deadline {
             None => journey.await,
             Some(deadline) => timeout_at(deadline, journey).await.unwrap_or(Err(FetchError::RunTimeUsed)),
         }
     }
 
-    async fn travel(&self, request: &Request, policy: &HostPolicy) -> Result<Fetched, FetchError> {
+    async fn travel(&self, request: &Request, policy: &HostPolicy, errand: Errand) -> Result<Fetched, FetchError> {
         let mut url = parse_url(&request.url)?;
-        let mut route = Route::new(request, policy);
+        let mut route = Route::new(request, policy, errand);
         let mut waited = Duration::ZERO;
         loop {
-            let hop = self.admit(&url, policy)?;
+            let mut hop = self.admit(&url, policy)?;
             policy.check((self.clock)())?;
+            if errand == Errand::Answer
+                && let Some(wish) = self.heed(&url, policy).await?
+            {
+                hop.pace.slow_down(wish);
+            }
             let leave = || policy.spend((self.clock)());
             let slot = hop.gate.enter(hop.pace, &leave).await.map_err(|closed| self.closed(&url, &hop, closed))?;
             waited += slot.waited;
@@ -182,10 +195,10 @@ impl Fetcher {
             drop(slot);
             match outcome {
                 Ok(Answer::Here(mut fetched)) => {
-                    if retry::is_refusal(fetched.status) && !request.accept.contains(&fetched.status) {
-                        hop.gate.refused(format!("it answered {}", fetched.status));
-                    } else {
+                    if !retry::is_refusal(fetched.status) || request.accept.contains(&fetched.status) {
                         hop.gate.answered();
+                    } else if errand == Errand::Answer {
+                        hop.gate.refused(format!("it answered {}", fetched.status));
                     }
                     fetched.requests = route.sent;
                     fetched.waited = waited;
@@ -200,6 +213,72 @@ impl Fetcher {
                 Err(error) => waited += self.pass(error, &hop, &mut route).await?,
             }
         }
+    }
+
+    /// What robots.txt says to this address: no, or how slowly.
+    async fn heed(&self, url: &Url, policy: &HostPolicy) -> Result<Option<Duration>, FetchError> {
+        if policy.robots == Robots::Override || url.path() == "/robots.txt" {
+            return Ok(None);
+        }
+        let page = self.robots.of(url.origin().ascii_serialization());
+        match page.get_or_try_init(|| self.ask_robots(url, policy)).await? {
+            Verdict::Unreachable(reason) => {
+                Err(FetchError::RobotsUnreachable { url: shown(url), reason: reason.clone() })
+            }
+            Verdict::Rules(rules) => match rules.refuses(url) {
+                Some(rule) => Err(FetchError::Robots { url: shown(url), rule: rule.to_owned() }),
+                None => Ok(rules.delay.map(|delay| delay.min(SLOWEST))),
+            },
+        }
+    }
+
+    /// Asks for the robots.txt of a host. None there is a yes to everything, none to be had is a no.
+    ///
+    /// # Errors
+    /// What lies with the one who asks, not with the host.
+    fn ask_robots<'f>(
+        &'f self,
+        url: &'f Url,
+        policy: &'f HostPolicy,
+    ) -> Pin<Box<dyn Future<Output = Result<Verdict, FetchError>> + Send + 'f>> {
+        Box::pin(async move {
+            let mut address = url.clone();
+            address.set_path("/robots.txt");
+            address.set_query(None);
+            let request = Request { max_bytes: Some(robots::BYTES), ..Request::get(address) };
+            let policy = HostPolicy { cookies: false, ..policy.clone() };
+            let fetched = match self.travel(&request, &policy, Errand::Robots).await {
+                Ok(fetched) => fetched,
+                Err(FetchError::Status { status: 400..=428 | 430..=499, .. }) => {
+                    return Ok(Verdict::Rules(Rules::default()));
+                }
+                Err(error) => {
+                    // where a redirect leads is the host's doing
+                    let elsewhere = matches!(&error, FetchError::PrivateAddress { host, .. } if Some(host.as_str()) != url.host_str());
+                    if error.is_ours() && !elsewhere {
+                        return Err(error);
+                    }
+                    return Ok(Verdict::Unreachable(format!("could not {error}")));
+                }
+            };
+            let status = fetched.status;
+            let bytes = match status {
+                200 | 203..=299 => fetched.body.into_bytes(robots::BYTES),
+                400..=428 | 430..=499 => return Ok(Verdict::Rules(Rules::default())),
+                _ => return Ok(Verdict::Unreachable(format!("the host answered {status}"))),
+            };
+            let bytes = bytes.map_err(|source| FetchError::Io { url: shown(url), source })?.unwrap_or_default();
+            let rules = Rules::parse(&bytes);
+            if let Some(wish) = rules.delay.filter(|wish| *wish > SLOWEST) {
+                warn!(
+                    wish_s = wish.as_secs(),
+                    "{} asks for {} s between requests; it gets an hour",
+                    shown(&fetched.url),
+                    wish.as_secs()
+                );
+            }
+            Ok(Verdict::Rules(rules))
+        })
     }
 
     /// Why the gate let nobody in.
@@ -289,9 +368,13 @@ impl Fetcher {
         route.sent += 1;
         route.policy.tally.sent();
 
-        let end = begun + self.politeness.timeout;
+        let patience = match route.errand {
+            Errand::Answer => self.politeness.timeout,
+            Errand::Robots => self.politeness.timeout.min(ROBOTS_TIME),
+        };
+        let end = begun + patience;
         let idle = self.politeness.idle_timeout;
-        let silence = (self.politeness.connect_timeout + idle).min(self.politeness.timeout);
+        let silence = (self.politeness.connect_timeout + idle).min(patience);
         let mut response = timeout(silence, hop.client.execute(question))
             .await
             .map_err(|_| within("waiting for the answer", silence))?
@@ -326,28 +409,36 @@ impl Fetcher {
             }
         }
         let limit = route.request.max_bytes.unwrap_or(u64::MAX).min(self.answer_limit);
-        let headers = kept_headers(head, &route.request.keep);
+        let gzip = header("content-encoding").is_some_and(|coding| {
+            let coding = coding.trim();
+            coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip")
+        });
+        let mut headers = kept_headers(head, &route.request.keep);
+        headers.retain(|(name, _)| !gzip || name != "content-encoding");
         let body = if status == 304 {
             Body::empty()
         } else {
             let too_large = || FetchError::TooLarge { url: shown(url), limit };
-            let io = |source| FetchError::Io { url: shown(url), source };
-            if response.content_length().is_some_and(|declared| declared > limit) {
+            let overflow = if route.errand == Errand::Robots { Overflow::Cut } else { Overflow::Refuse };
+            let full = |error: SinkError| match error {
+                SinkError::Full => too_large(),
+                SinkError::Broken(error) => {
+                    FetchError::Truncated { url: shown(url), cause: error.to_string(), tries: 1 }
+                }
+                SinkError::Io(source) => FetchError::Io { url: shown(url), source },
+            };
+            if overflow == Overflow::Refuse && response.content_length().is_some_and(|declared| declared > limit) {
                 return Err(too_large());
             }
-            let mut sink = Sink::new(self.folder.clone(), limit);
-            loop {
+            let mut sink = Sink::new(self.folder.clone(), limit, overflow, gzip);
+            while !sink.is_full() {
                 let next = timeout_at(end, timeout(idle, response.chunk())).await;
-                let next = next.map_err(|_| within("the answer", self.politeness.timeout))?;
+                let next = next.map_err(|_| within("the answer", patience))?;
                 let next = next.map_err(|_| within("waiting for the next byte", idle))?;
                 let Some(chunk) = next.map_err(|error| FetchError::from_body(url, error))? else { break };
-                route.policy.tally.received(chunk.len());
-                sink.push(&chunk).await.map_err(|error| match error {
-                    SinkError::Full => too_large(),
-                    SinkError::Io(source) => io(source),
-                })?;
+                route.policy.tally.received(sink.push(&chunk).await.map_err(full)?);
             }
-            sink.finish().await.map_err(io)?
+            sink.finish().await.map_err(full)?
         };
         debug!(
             url = address,

@@ -2,10 +2,11 @@
 //! the body is. Size and hash are taken while it streams in.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
+use flate2::write::GzDecoder;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
@@ -15,6 +16,8 @@ use crate::ids::RawId;
 const MEMORY: usize = 1 << 20;
 /// What is written at once.
 const BLOCK: usize = 256 << 10;
+/// What is unpacked at once: gzip makes a thousand times as much of it at most.
+const PIECE: usize = 4 << 10;
 
 /// The bytes of an answer, decompressed.
 #[derive(Debug)]
@@ -120,10 +123,58 @@ impl Seek for BodyReader<'_> {
     }
 }
 
+/// Takes gzip off a body as it streams in, all of its members: the client's own decoder takes the first for the whole.
+#[derive(Default)]
+struct Gunzip {
+    member: Option<GzDecoder<Vec<u8>>>,
+    /// Members that are complete.
+    members: usize,
+}
+
+impl Gunzip {
+    fn push(&mut self, mut packed: &[u8]) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while let Some(first) = packed.first() {
+            if self.member.is_none() && self.members > 0 && *first != 0x1f {
+                break; // padding
+            }
+            let member = self.member.get_or_insert_with(|| GzDecoder::new(Vec::new()));
+            match member.write(packed)? {
+                0 => self.end(&mut bytes)?,
+                taken => {
+                    bytes.append(member.get_mut());
+                    packed = &packed[taken..];
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The end of a member, or of the body: length and checksum must be right.
+    fn end(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        if let Some(member) = self.member.take() {
+            bytes.append(&mut member.finish()?);
+            self.members += 1;
+        }
+        Ok(())
+    }
+}
+
+/// What a sink does with more than its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overflow {
+    /// That is an error.
+    Refuse,
+    /// The beginning will do.
+    Cut,
+}
+
 /// Takes a body as it streams in.
 pub(super) struct Sink {
     folder: PathBuf,
     limit: u64,
+    overflow: Overflow,
+    gunzip: Option<Gunzip>,
     len: u64,
     hash: Sha256,
     memory: BytesMut,
@@ -134,6 +185,8 @@ pub(super) struct Sink {
 pub(super) enum SinkError {
     /// The limit is reached.
     Full,
+    /// What came is no gzip, or not all of it.
+    Broken(io::Error),
     /// The disk said no.
     Io(io::Error),
 }
@@ -145,11 +198,36 @@ impl From<io::Error> for SinkError {
 }
 
 impl Sink {
-    pub(super) fn new(folder: PathBuf, limit: u64) -> Self {
-        Self { folder, limit, len: 0, hash: Sha256::new(), memory: BytesMut::new(), file: None }
+    pub(super) fn new(folder: PathBuf, limit: u64, overflow: Overflow, gzip: bool) -> Self {
+        let gunzip = gzip.then(Gunzip::default);
+        let (memory, hash) = (BytesMut::new(), Sha256::new());
+        Self { folder, limit, overflow, gunzip, len: 0, hash, memory, file: None }
     }
 
-    pub(super) async fn push(&mut self, chunk: &[u8]) -> Result<(), SinkError> {
+    /// It has the beginning that it wants.
+    pub(super) fn is_full(&self) -> bool {
+        self.overflow == Overflow::Cut && self.len == self.limit
+    }
+
+    /// Takes bytes as they came, and says how many they are unpacked.
+    pub(super) async fn push(&mut self, chunk: &[u8]) -> Result<usize, SinkError> {
+        let Some(mut gunzip) = self.gunzip.take() else {
+            self.keep(chunk).await?;
+            return Ok(chunk.len());
+        };
+        let mut unpacked = 0;
+        for piece in chunk.chunks(PIECE) {
+            let bytes = gunzip.push(piece).map_err(SinkError::Broken)?;
+            unpacked += bytes.len();
+            self.keep(&bytes).await?;
+        }
+        self.gunzip = Some(gunzip);
+        Ok(unpacked)
+    }
+
+    async fn keep(&mut self, chunk: &[u8]) -> Result<(), SinkError> {
+        let room = usize::try_from(self.limit.saturating_sub(self.len)).unwrap_or(usize::MAX);
+        let chunk = if self.overflow == Overflow::Cut { &chunk[..chunk.len().min(room)] } else { chunk };
         self.len = self.len.saturating_add(chunk.len() as u64);
         if self.len > self.limit {
             return Err(SinkError::Full);
@@ -173,7 +251,12 @@ impl Sink {
         Ok(())
     }
 
-    pub(super) async fn finish(self) -> io::Result<Body> {
+    pub(super) async fn finish(mut self) -> Result<Body, SinkError> {
+        if let Some(mut gunzip) = self.gunzip.take().filter(|_| !self.is_full()) {
+            let mut bytes = Vec::new();
+            gunzip.end(&mut bytes).map_err(SinkError::Broken)?;
+            self.keep(&bytes).await?;
+        }
         let id = RawId::from_digest(self.hash.finalize().into());
         let kept = match self.file {
             None => Kept::Memory(self.memory.freeze()),
@@ -194,7 +277,7 @@ mod tests {
     async fn filled(size: usize, limit: u64) -> Result<(Body, Vec<u8>), SinkError> {
         let folder = tempfile::tempdir()?;
         let bytes: Vec<u8> = (0..size).map(|n| u8::try_from(n % 251).expect("below 251")).collect();
-        let mut sink = Sink::new(folder.path().join("new"), limit);
+        let mut sink = Sink::new(folder.path().join("new"), limit, Overflow::Refuse, false);
         for chunk in bytes.chunks(7_777) {
             sink.push(chunk).await?;
         }
@@ -223,5 +306,44 @@ mod tests {
         assert!(matches!(filled(10_001, 10_000).await, Err(SinkError::Full)));
         let Ok((body, _)) = filled(MEMORY + 1, u64::MAX).await else { panic!("no body") };
         assert!(body.into_bytes(10).expect("no error").is_none());
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    /// The body that `packed` is, if it comes in chunks of this size.
+    async fn unpacked(packed: &[u8], chunk: usize, overflow: Overflow) -> Result<Vec<u8>, SinkError> {
+        let folder = tempfile::tempdir()?;
+        let mut sink = Sink::new(folder.path().into(), 100_000, overflow, true);
+        for chunk in packed.chunks(chunk) {
+            sink.push(chunk).await?;
+        }
+        let body = sink.finish().await?;
+        Ok(body.into_bytes(u64::MAX)?.expect("no limit").to_vec())
+    }
+
+    #[tokio::test]
+    async fn gzip_is_taken_off_however_it_comes() {
+        let (one, two) = (vec![b'a'; 30_000], b"the second member".to_vec());
+        let both = [one.clone(), two.clone()].concat();
+        let packed = [gzip(&one), gzip(&two)].concat();
+        for size in [1, 7, 50, 1 << 20] {
+            let whole = unpacked(&packed, size, Overflow::Refuse).await;
+            assert!(whole.is_ok_and(|bytes| bytes == both), "{size}");
+            let padded = unpacked(&[&packed[..], &[0; 9]].concat(), size, Overflow::Refuse).await;
+            assert!(padded.is_ok_and(|bytes| bytes == both), "{size}: zeros behind it are padding");
+            for end in [1, 12, gzip(&one).len() - 3, gzip(&one).len() + 5, packed.len() - 1] {
+                let cut = unpacked(&packed[..end], size, Overflow::Refuse).await;
+                assert!(matches!(cut, Err(SinkError::Broken(_))), "{size}: {end} of {}", packed.len());
+            }
+            assert!(unpacked(b"", size, Overflow::Refuse).await.is_ok_and(|bytes| bytes.is_empty()));
+            assert!(matches!(unpacked(b"<html>", size, Overflow::Refuse).await, Err(SinkError::Broken(_))));
+            let large = gzip(&vec![0; 5 << 20]);
+            assert!(matches!(unpacked(&large, size, Overflow::Refuse).await, Err(SinkError::Full)));
+            assert!(unpacked(&large, size, Overflow::Cut).await.is_ok_and(|bytes| bytes.len() == 100_000));
+        }
     }
 }

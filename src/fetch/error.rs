@@ -236,6 +236,23 @@ impl FetchError {
         )
     }
 
+    /// Whether it lies with the one who asks, so that another might get an answer.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::NoContact { .. }
+                | Self::PrivateAddress { .. }
+                | Self::Broken { .. }
+                | Self::RetryAfterTooLong { .. }
+                | Self::BudgetUsed { .. }
+                | Self::OutsideHours { .. }
+                | Self::RunTimeUsed
+                | Self::Tls { .. }
+                | Self::Io { .. }
+                | Self::Client { .. }
+        )
+    }
+
     /// The same error, saying how many requests were sent.
     pub(super) fn after(mut self, sent: u32) -> Self {
         if let Self::Timeout { tries, .. }
@@ -283,10 +300,14 @@ impl FetchError {
     }
 }
 
-/// TLS errors travel inside I/O errors.
-fn tls_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
-    let inner = cause.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-    cause.downcast_ref().or_else(|| inner?.downcast_ref())
+/// TLS errors travel inside I/O errors, which do not name what is in them as their source.
+fn tls_error<'e>(mut cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    loop {
+        if let Some(error) = cause.downcast_ref() {
+            return Some(error);
+        }
+        cause = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+    }
 }
 
 /// An error and its causes, each said once.

@@ -40,6 +40,17 @@ pub(super) struct Pace {
     pub(super) jitter: f64,
     /// Requests in flight.
     pub(super) concurrency: usize,
+    /// The delay is what the host's robots.txt asks for.
+    pub(super) wished: bool,
+}
+
+impl Pace {
+    /// The host wishes this delay; it gets it unless the delay is longer anyway.
+    pub(super) fn slow_down(&mut self, wish: Duration) {
+        if wish > self.delay {
+            (self.delay, self.wished) = (wish, true);
+        }
+    }
 }
 
 /// The gates of one run, one per host.
@@ -243,6 +254,7 @@ impl Gate {
         }
         state.pace = Some(Pace {
             delay: pace.delay.max(wish.delay),
+            wished: if wish.delay > pace.delay { wish.wished } else { pace.wished },
             jitter: pace.jitter.max(wish.jitter),
             concurrency: pace.concurrency.min(wish.concurrency),
         });
@@ -251,7 +263,8 @@ impl Gate {
     fn receipt(&self) -> HostReceipt {
         let state = lock(&self.state);
         let limit = state.pace.map_or_else(String::new, |pace| {
-            format!("1 request per {} ms, {} at a time", pace.delay.as_millis(), pace.concurrency)
+            let why = if pace.wished { " (Crawl-delay of its robots.txt)" } else { "" };
+            format!("1 request per {} ms{why}, {} at a time", pace.delay.as_millis(), pace.concurrency)
         });
         HostReceipt {
             host: self.host.clone(),
@@ -354,7 +367,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn pace(delay: Duration, jitter: f64, concurrency: usize) -> Pace {
-        Pace { delay, jitter, concurrency }
+        Pace { delay, jitter, concurrency, wished: false }
     }
 
     const FREE: Leave<'static> = &|| Ok(());
@@ -511,6 +524,46 @@ mod tests {
         assert_eq!(begin.elapsed().saturating_sub(before), SECOND * 5);
         assert_eq!(gate.slots.available_permits(), 1);
         assert_eq!(gate.receipt().limit, "1 request per 5000 ms, 1 at a time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gap_is_as_long_as_both_who_share_it_wish() {
+        let (quick, slow) = (pace(SECOND, 0.0, 4), pace(SECOND * 5, 0.0, 2));
+        for order in [[quick, slow], [slow, quick]] {
+            let gate = gate();
+            let begin = Instant::now();
+            let tasks: Vec<_> = (0..4)
+                .map(|n| {
+                    let gate = Arc::clone(&gate);
+                    tokio::spawn(async move {
+                        let _slot = gate.enter(order[n % 2], FREE).await.expect("open");
+                        begin.elapsed().as_secs()
+                    })
+                })
+                .collect();
+            let mut starts = Vec::new();
+            for task in tasks {
+                starts.push(task.await.expect("no panic"));
+            }
+            assert_eq!(starts, [0, 5, 10, 15], "from the first two on, all in flight at once");
+            assert_eq!(gate.receipt().min_gap_ms, Some(5000));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wish_of_the_host_lengthens_the_delay_and_is_named() {
+        let gate = gate();
+        let mut wished = pace(SECOND, 0.0, 1);
+        drop(gate.enter(wished, FREE).await.expect("open"));
+        wished.slow_down(SECOND / 2);
+        assert_eq!(wished, pace(SECOND, 0.0, 1), "it makes nobody quicker");
+        wished.slow_down(SECOND * 10);
+        let begin = Instant::now();
+        drop(gate.enter(wished, FREE).await.expect("open"));
+        assert_eq!(begin.elapsed(), SECOND * 10);
+        assert_eq!(gate.receipt().limit, "1 request per 10000 ms (Crawl-delay of its robots.txt), 1 at a time");
+        gate.tighten(pace(SECOND * 20, 0.0, 1));
+        assert_eq!(gate.receipt().limit, "1 request per 20000 ms, 1 at a time");
     }
 
     #[tokio::test(start_paused = true)]

@@ -145,7 +145,7 @@ impl HostPolicy {
 
     pub(super) fn pace(&self, private: bool, floor: Duration) -> Pace {
         let delay = if private { self.delay } else { self.delay.max(floor) };
-        Pace { delay, jitter: self.jitter, concurrency: self.concurrency }
+        Pace { delay, jitter: self.jitter, concurrency: self.concurrency, wished: false }
     }
 
     pub(super) fn first_backoff(&self, private: bool, floor: Duration) -> Duration {

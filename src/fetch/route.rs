@@ -12,6 +12,8 @@ use super::request::{Encoded, Method, Request, RequestBody};
 
 /// Redirects followed for one request.
 const REDIRECTS: usize = 5;
+/// What a body may be compressed with: gzip is taken off by us, the others by the client.
+const CODINGS: &str = "gzip, br, zstd, deflate";
 /// Headers that are ours or the connection's.
 const OURS: &[&str] = &[
     "user-agent",
@@ -30,10 +32,20 @@ const OURS: &[&str] = &[
 /// Headers that may go to another host with a redirect; any other could be a key.
 const TRAVELLING: &[&str] = &["accept", "accept-language"];
 
+/// What the way is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// What somebody asked for.
+    Answer,
+    /// The host's robots.txt, of which a part will do.
+    Robots,
+}
+
 /// One question on its way.
 pub(super) struct Route<'a> {
     pub(super) request: &'a Request,
     pub(super) policy: &'a HostPolicy,
+    pub(super) errand: Errand,
     pub(super) method: Method,
     /// The body, the same at every try.
     body: Option<Encoded>,
@@ -44,9 +56,9 @@ pub(super) struct Route<'a> {
 }
 
 impl<'a> Route<'a> {
-    pub(super) fn new(request: &'a Request, policy: &'a HostPolicy) -> Self {
+    pub(super) fn new(request: &'a Request, policy: &'a HostPolicy, errand: Errand) -> Self {
         let body = request.body.as_ref().map(RequestBody::encoded);
-        Self { request, policy, method: request.first_method(), body, chain: Vec::new(), sent: 0, failed: 0 }
+        Self { request, policy, errand, method: request.first_method(), body, chain: Vec::new(), sent: 0, failed: 0 }
     }
 
     /// Where a redirect leads, if we may follow it there. The host itself is checked by `admit`.
@@ -136,11 +148,12 @@ impl<'a> Route<'a> {
         if let (Method::Post, Some(body)) = (self.method, &self.body) {
             headers.insert(CONTENT_TYPE, value("content-type", &body.media_type)?);
         }
+        let mut coding = CODINGS;
         if let Some(bytes) = self.request.range {
             headers.insert(RANGE, value("range", &format!("bytes=0-{}", bytes.saturating_sub(1)))?);
-            // a part of compressed bytes could not be unpacked
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            coding = "identity"; // a part of compressed bytes could not be unpacked
         }
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(coding));
         if let Some(cookie) = self.policy.jar.cookie(url).filter(|_| self.policy.cookies) {
             headers.insert(COOKIE, cookie);
         }
@@ -167,7 +180,7 @@ mod tests {
     fn redirects_end_somewhere() {
         let request = Request::post("https://example.org/0", Value::Null);
         let policy = HostPolicy::default();
-        let start = Route::new(&request, &policy);
+        let start = Route::new(&request, &policy, Errand::Answer);
         let mut route = start;
         let mut url = Url::parse("https://example.org/0").expect("an address");
         for n in 1..=REDIRECTS {
@@ -197,12 +210,12 @@ mod tests {
         let mut request = Request { headers: headers.to_vec(), ..Request::get("https://example.org/") };
         request.validators = Some(Validators { etag: Some("\"1\"".into()), last_modified: Some("bad\n".into()) });
         let (policy, client) = (HostPolicy::default(), reqwest::Client::new());
-        let mut route = Route::new(&request, &policy);
+        let mut route = Route::new(&request, &policy, Errand::Answer);
         let home = Url::parse("https://example.org/").expect("an address");
         let away = Url::parse("https://example.com/").expect("an address");
         let names = |route: &Route<'_>, url: &Url| -> Vec<String> {
             let question = route.question(&client, url).expect("a question");
-            question.headers().keys().map(ToString::to_string).collect()
+            question.headers().keys().map(ToString::to_string).filter(|name| name != "accept-encoding").collect()
         };
         assert_eq!(names(&route, &home), ["accept", "x-api-key", "if-none-match"]);
         assert!(route.headers(&home).expect("headers")["x-api-key"].is_sensitive(), "not even the client's log has it");
@@ -210,7 +223,7 @@ mod tests {
         assert_eq!(names(&route, &away), ["accept", "if-none-match"]);
         assert_eq!(names(&route, &home), ["accept", "x-api-key", "if-none-match"], "home again");
         request.headers.push(("User-Agent".into(), "someone else".into()));
-        let route = Route::new(&request, &policy);
+        let route = Route::new(&request, &policy, Errand::Answer);
         assert!(matches!(route.question(&client, &away), Err(FetchError::BadHeader { .. })));
     }
 
@@ -219,7 +232,7 @@ mod tests {
         let query_keys = vec![("usr".to_owned(), "s3cret&".to_owned())];
         let request = Request { query_keys, ..Request::get("https://example.org/?page=1") };
         let (policy, client) = (HostPolicy::default(), reqwest::Client::new());
-        let mut route = Route::new(&request, &policy);
+        let mut route = Route::new(&request, &policy, Errand::Answer);
         let home = Url::parse(&request.url).expect("an address");
         let sent = |route: &Route<'_>, url: &Url| route.question(&client, url).expect("a question").url().to_string();
         assert_eq!(sent(&route, &home), "https://example.org/?page=1&usr=s3cret%26");
@@ -239,7 +252,7 @@ mod tests {
             ..Request::get("https://example.org/")
         };
         let policy = HostPolicy::default();
-        let route = Route::new(&request, &policy);
+        let route = Route::new(&request, &policy, Errand::Answer);
         let headers = route.headers(&Url::parse(&request.url).expect("an address")).expect("headers");
         assert_eq!(headers[RANGE], "bytes=0-524287");
         assert_eq!(headers[ACCEPT_ENCODING], "identity");

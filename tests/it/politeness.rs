@@ -3,6 +3,11 @@
 //! The server is raw TCP, so that it can be late, lie about sizes and hang up. Exact spacing is proven on a paused
 //! clock in `src/fetch/gate.rs`; here delays are tiny and only lower bounds are asserted.
 
+mod bodies;
+mod refusals;
+mod robots;
+mod session;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -12,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tenderwatch::config::{Config, Limits, Overrides, Politeness};
-use tenderwatch::fetch::{FetchError, Fetched, Fetcher, HostPolicy, Request, Validators};
+use tenderwatch::fetch::{FetchError, Fetched, Fetcher, HostPolicy, Request, Robots, Validators};
 use tenderwatch::ids::RawId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +34,9 @@ struct Seen {
 
 /// Pieces with the pause before each, then the connection is closed.
 struct Reply(Vec<(Duration, Vec<u8>)>);
+
+/// The pause before a piece that stands for a reset of the connection.
+const RESET: Duration = Duration::MAX;
 
 impl Reply {
     fn raw(bytes: impl Into<Vec<u8>>) -> Self {
@@ -139,6 +147,11 @@ async fn serve<F: Fn(&Seen, usize) -> Reply>(
         tokio::time::sleep(pause).await;
         stream.write_all(&piece).await.ok()?;
     }
+    if pause == RESET {
+        tokio::time::sleep(Duration::from_millis(50)).await; // what was written is read
+        stream.set_zero_linger().expect("a socket");
+        return None;
+    }
     tokio::time::sleep(pause).await;
     Some((stream, last))
 }
@@ -176,9 +189,14 @@ fn bench() -> Bench {
     bench_with(|_, _| {})
 }
 
-/// Loopback is named as an exception, by address only.
+/// Loopback is named as an exception, by address only; robots.txt has tests of its own.
 fn policy() -> HostPolicy {
-    HostPolicy { delay: Duration::from_millis(2), allow_private: vec!["127.0.0.1".into()], ..HostPolicy::default() }
+    HostPolicy {
+        delay: Duration::from_millis(2),
+        allow_private: vec!["127.0.0.1".into()],
+        robots: Robots::Override,
+        ..HostPolicy::default()
+    }
 }
 
 async fn get(bench: &Bench, url: impl Into<String>) -> Result<Fetched, FetchError> {
@@ -254,12 +272,12 @@ async fn what_has_not_changed_is_not_sent_again() {
     assert_eq!(server.seen()[1].headers["if-modified-since"], "Tue, 01 Sep 2026 10:00:00 GMT");
 }
 
-/// Five tasks, six requests each.
-async fn thirty(server: &Server, bench: &Bench, policy: &HostPolicy) {
+/// Five tasks, so many requests each.
+async fn storm(server: &Server, bench: &Bench, policy: &HostPolicy, each: usize) {
     let tasks: Vec<_> = (0..5)
         .map(|task| {
             let (fetcher, policy) = (Arc::clone(&bench.fetcher), policy.clone());
-            let urls: Vec<_> = (0..6).map(|n| server.url(&format!("/{task}/{n}"))).collect();
+            let urls: Vec<_> = (0..each).map(|n| server.url(&format!("/{task}/{n}"))).collect();
             tokio::spawn(async move {
                 for url in urls {
                     fetcher.fetch(&Request::get(url), &policy).await.expect("an answer");
@@ -278,7 +296,7 @@ async fn starts_keep_their_distance_whoever_asks() {
     let server = Server::start(|_, _| Reply::ok("x")).await;
     let bench = bench();
     let policy = HostPolicy { delay: DELAY, jitter: 0.2, concurrency: 3, ..policy() };
-    thirty(&server, &bench, &policy).await;
+    storm(&server, &bench, &policy, 6).await;
     let mut starts: Vec<_> = server.seen().iter().map(|seen| seen.at).collect();
     starts.sort();
     assert_eq!(starts.len(), 30);
@@ -300,7 +318,7 @@ async fn no_more_are_in_flight_than_agreed() {
     let slow = || Reply(vec![(Duration::from_millis(30), Reply::ok("x").0.remove(0).1)]);
     let server = Server::start(move |_, _| slow()).await;
     let bench = bench();
-    thirty(&server, &bench, &HostPolicy { concurrency: 2, ..policy() }).await;
+    storm(&server, &bench, &HostPolicy { concurrency: 2, ..policy() }, 6).await;
     assert_eq!(server.most.load(Ordering::SeqCst), 2);
     assert_eq!(bench.fetcher.receipts()[0].requests, 30);
 }
@@ -527,6 +545,8 @@ async fn redirects_are_followed_to_named_hosts_only() {
         "/stranger" => Reply::to("https://example.com/?token=abc"),
         "/name" => Reply::to("http://localhost/"),
         "/literal" => Reply::to("http://127.0.0.2/"),
+        "/mapped" => Reply::to("http://[::ffff:127.0.0.1]/"),
+        "/number" => Reply::to("http://2130706434/"),
         "/loop" => Reply::to("/pool"),
         "/pool" => Reply::to("/loop"),
         "/file" => Reply::to("file:///etc/passwd"),
@@ -536,7 +556,8 @@ async fn redirects_are_followed_to_named_hosts_only() {
     .await;
     let bench = bench();
     // named as hosts that may be asked, but not as exceptions from the guard
-    let policy = HostPolicy { allow_hosts: vec!["localhost".into(), "127.0.0.2".into()], ..policy() };
+    let policy =
+        HostPolicy { allow_hosts: ["localhost", "127.0.0.2", "::ffff:7f00:1"].map(Into::into).into(), ..policy() };
     let ask = async |path: &str| bench.fetcher.fetch(&Request::get(server.url(path)), &policy).await;
 
     let fetched = ask("/other").await.expect("an answer");
@@ -548,7 +569,7 @@ async fn redirects_are_followed_to_named_hosts_only() {
     let error = ask("/stranger").await.expect_err("a stranger");
     assert!(matches!(&error, FetchError::NotAllowedHost { host, .. } if host == "example.com"), "{error}");
     assert!(!error.to_string().contains("abc"), "{error}");
-    for path in ["/name", "/literal"] {
+    for path in ["/name", "/literal", "/mapped", "/number"] {
         let error = ask(path).await.expect_err("not public");
         assert!(matches!(&error, FetchError::PrivateAddress { kind: "loopback", .. }), "{error}");
     }
@@ -564,7 +585,8 @@ async fn redirects_are_followed_to_named_hosts_only() {
 #[tokio::test]
 async fn nobody_gets_at_our_own_network_through_a_name() {
     let bench = bench();
-    let policy = HostPolicy { allow_hosts: vec!["localhost".into()], ..HostPolicy::default() };
+    let policy =
+        HostPolicy { allow_hosts: vec!["localhost".into()], robots: Robots::Override, ..HostPolicy::default() };
     let error = bench.fetcher.fetch(&Request::get("http://localhost/"), &policy).await.expect_err("loopback");
     assert!(matches!(&error, FetchError::PrivateAddress { host, .. } if host == "localhost"), "{error}");
     assert_eq!(bench.fetcher.receipts()[0].requests, 1, "refused once, not tried again");
