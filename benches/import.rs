@@ -108,7 +108,7 @@ fn full_import(packages: &[PathBuf]) -> (Duration, Vec<Notice>) {
     let options = ImportOptions { source: None, format: None, paths };
     let now = "2026-11-22T12:00:00Z".parse().expect("a time");
     let start = Instant::now();
-    let receipt = ingest::import(&workspace, &options, "bench", now, &mut |_, _| {}).expect("imports");
+    let receipt = ingest::import(&workspace, &options, "bench", now, &|_, _| {}).expect("imports");
     let took = start.elapsed();
     assert!(receipt.is_complete(), "everything is read");
     let derived = Derived::open_reader(&workspace.layout.derived()).expect("opens");
@@ -225,6 +225,7 @@ fn stages(packages: &[PathBuf]) {
 fn stored(document: &RawDocument, notice: PreparedNotice) -> StoredDocument {
     StoredDocument {
         source: document.origin.source.clone(),
+        detail: false,
         raw_id: document.id,
         at: Position::START,
         name: document.origin.name().to_owned(),

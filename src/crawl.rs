@@ -345,12 +345,13 @@ impl<'a> Crawler<'a> {
         let documents = media;
         let media = fetched.header("content-type").map(|media| media.split(';').next().unwrap_or(media).trim());
         match (fetched.status, check.status.get(&fetched.status)) {
-            (_, Some(StatusMeaning::Blocked)) => Meaning::Blocked(format!("status {}", fetched.status)),
-            (_, Some(StatusMeaning::Missing)) => Meaning::Missing,
+            (_, Some(StatusMeaning::Blocked)) | (401 | 403, None) => {
+                Meaning::Blocked(format!("status {}", fetched.status))
+            }
+            (_, Some(StatusMeaning::Missing)) | (404 | 410, None) => Meaning::Missing,
             (_, Some(StatusMeaning::Empty)) => Meaning::Empty,
             (_, Some(StatusMeaning::Retry)) => Meaning::Again,
             (304, None) => Meaning::Unchanged,
-            (401 | 403, None) => Meaning::Blocked(format!("status {}", fetched.status)),
             (200 | 206, None) => match media {
                 Some(media) if check.content.iter().any(|known| known == media) => Meaning::There,
                 Some("text/html") if !self.reads_pages() => {
@@ -361,7 +362,6 @@ impl<'a> Crawler<'a> {
                 }
                 _ => Meaning::There,
             },
-            (404 | 410, None) => Meaning::Missing,
             _ => Meaning::Strange(format!("status {}", fetched.status)),
         }
     }

@@ -98,7 +98,7 @@ fn try_out(file: &DefinitionFile, sample: u64, replay: bool, context: &mut Conte
     }
     let folder = tempfile::tempdir().context("could not make a throw-away data directory")?;
     let mut config = context.cli.config()?;
-    config.paths.data = folder.path().to_owned();
+    folder.path().clone_into(&mut config.paths.data);
     let workspace = Workspace::load(config).map_err(Invalid)?;
     let mut unused = Vec::new();
     let receipt = if replay {

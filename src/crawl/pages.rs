@@ -83,7 +83,7 @@ impl<'p> Pages<'p> {
     }
 
     /// What is asked next; `None` when the list has ended.
-    pub fn next(&mut self) -> Option<Question> {
+    pub fn next_question(&mut self) -> Option<Question> {
         self.asked += u32::from(self.next.is_some());
         self.next.take()
     }
@@ -203,8 +203,14 @@ impl<'p> Pages<'p> {
         if self.has_ended(page, flag(&paging.last), number(&paging.total_pages)) {
             return self.ended();
         }
+        self.follow(answer, page, url)
+    }
+
+    /// Prepares the request after this answer.
+    fn follow(&mut self, answer: &Answer<'_>, page: &PageRows, url: &str) -> Verdict {
+        let paging = self.paging;
         let next = match &paging.kind {
-            PagingKind::None => return self.ended(),
+            PagingKind::None | PagingKind::FromEnd { .. } => return self.ended(),
             PagingKind::Page { step, .. } => {
                 self.at += step;
                 self.question(None)
@@ -254,7 +260,6 @@ impl<'p> Pages<'p> {
                     self.question(Some(address.as_str()))
                 }
             },
-            PagingKind::FromEnd { .. } => return self.ended(),
         };
         if self.asked >= paging.max_pages {
             return Verdict::Capped(format!("more than {} pages (page.max_pages)", paging.max_pages));
@@ -303,16 +308,7 @@ impl<'p> Pages<'p> {
     fn backwards(&mut self, page: &PageRows, first: u64, size: u64) -> Verdict {
         let Some(total) = self.total else { return Verdict::Drifted("it declares no total".to_owned()) };
         let pages = total.div_ceil(size.max(1)).max(1);
-        if !self.backwards {
-            self.backwards = true;
-            // The first page is not counted: it is asked again when the walk gets there.
-            self.last_print = None;
-            if pages == 1 {
-                self.rows = page.count;
-                return self.ended();
-            }
-            self.at = first + pages - 1;
-        } else {
+        if self.backwards {
             self.rows += page.count;
             let all_known = page.count > 0 && page.known >= page.count;
             if all_known {
@@ -322,6 +318,15 @@ impl<'p> Pages<'p> {
                 return self.ended();
             }
             self.at -= 1;
+        } else {
+            self.backwards = true;
+            // The first page is not counted: it is asked again when the walk gets there.
+            self.last_print = None;
+            if pages == 1 {
+                self.rows = page.count;
+                return self.ended();
+            }
+            self.at = first + pages - 1;
         }
         if self.asked >= self.paging.max_pages {
             return Verdict::Capped(format!("more than {} pages (page.max_pages)", self.paging.max_pages));

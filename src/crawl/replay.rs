@@ -125,7 +125,7 @@ fn exchange(name: &str, text: &str, now: &RefCell<Option<Timestamp>>) -> Result<
         let (line, tail) = after.split_once('\n').unwrap_or((after, ""));
         match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
             ("now", time) => {
-                *now.borrow_mut() = Some(time.trim().parse().map_err(|_| format!("\"{time}\" is no time"))?)
+                *now.borrow_mut() = Some(time.trim().parse().map_err(|_| format!("\"{time}\" is no time"))?);
             }
             ("repeat", _) => repeat = true,
             _ => {}

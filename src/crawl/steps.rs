@@ -96,7 +96,7 @@ pub fn steps(plan: &Plan, watermark: Option<&str>, limits: Limits, now: Timestam
     match &plan.kind {
         PlanKind::Once => Some(vec![Step {
             position: Some(now.timestamp().to_string()),
-            items: crossed(plan, String::new(), &Filling::default(), None),
+            items: crossed(plan, "", &Filling::default(), None),
             missing: Missing::NotYet,
             span: None,
         }]),
@@ -104,7 +104,7 @@ pub fn steps(plan: &Plan, watermark: Option<&str>, limits: Limits, now: Timestam
             let spans = windows(window, watermark.and_then(|text| text.parse().ok()), limits, &now);
             let step = |span: Span| Step {
                 position: Some(span.end.timestamp().min(now.timestamp()).to_string()),
-                items: crossed(plan, span.key(), &span.filling(), Some(&span)),
+                items: crossed(plan, &span.key(), &span.filling(), Some(&span)),
                 missing: Missing::None,
                 span: Some(span),
             };
@@ -189,7 +189,7 @@ fn files(plan: &Plan, periods: &Periods, watermark: Option<Date>, limits: Limits
             let filling = Filling::default().moment("date", from);
             steps.push(Step {
                 position: is_final.then(|| start.to_string()),
-                items: crossed(plan, start.to_string(), &filling, None),
+                items: crossed(plan, &start.to_string(), &filling, None),
                 // What has a file every day and is not over yet may have none yet.
                 missing: if is_final { periods.missing } else { Missing::None },
                 span: Some(span),
@@ -201,7 +201,7 @@ fn files(plan: &Plan, periods: &Periods, watermark: Option<Date>, limits: Limits
 }
 
 /// One item for each combination of the plan's values.
-pub fn crossed(plan: &Plan, key: String, filling: &Filling, span: Option<&Span>) -> Vec<Item> {
+pub fn crossed(plan: &Plan, key: &str, filling: &Filling, span: Option<&Span>) -> Vec<Item> {
     let mut combinations: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for (name, values) in &plan.values {
         combinations = combinations
@@ -215,13 +215,13 @@ pub fn crossed(plan: &Plan, key: String, filling: &Filling, span: Option<&Span>)
             })
             .collect();
     }
-    combinations.into_iter().map(|values| item(key.clone(), filling.clone(), span.cloned(), &values)).collect()
+    combinations.into_iter().map(|values| item(key.to_owned(), filling.clone(), span.cloned(), &values)).collect()
 }
 
 fn item(mut key: String, mut filling: Filling, span: Option<Span>, values: &[(String, String)]) -> Item {
     for (name, value) in values {
         filling = filling.text(name, value.clone());
-        key.push_str(&format!(" {name}={value}"));
+        key.extend([" ", name, "=", value]);
     }
     Item { key: key.trim().to_owned(), filling, span, values: values.to_vec() }
 }
@@ -307,7 +307,7 @@ mod tests {
                 Limits::default(),
                 now.parse().expect("a time"),
             );
-            found.expect("known").iter().map(|step| format!("{}", step.items[0].key)).collect()
+            found.expect("known").iter().map(|step| step.items[0].key.clone()).collect()
         };
         assert_eq!(of(Some("2026-11-19"), "2026-11-20T08:00:00Z"), ["2026-11-19"]);
         assert_eq!(of(Some("2026-11-19"), "2026-11-20T09:00:00Z"), ["2026-11-19", "2026-11-20"]);
@@ -319,7 +319,7 @@ mod tests {
         let mut plan = daily("1d");
         plan.values = vec![("a".into(), vec!["1".into(), "2".into()]), ("b".into(), vec!["x".into(), "y".into()])];
         let keys: Vec<String> =
-            crossed(&plan, "k".into(), &Filling::default(), None).into_iter().map(|item| item.key).collect();
+            crossed(&plan, "k", &Filling::default(), None).into_iter().map(|item| item.key).collect();
         assert_eq!(keys, ["k a=1 b=x", "k a=1 b=y", "k a=2 b=x", "k a=2 b=y"]);
     }
 

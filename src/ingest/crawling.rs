@@ -354,7 +354,7 @@ impl SourceRun<'_, '_, '_> {
             CrawlError::Drifted { .. } => Outcome::Drifted,
             CrawlError::Capped { .. }
             | CrawlError::Fetch(
-                FetchError::BudgetUsed { .. } | FetchError::OutsideHours { .. } | FetchError::RunTimeUsed { .. },
+                FetchError::BudgetUsed { .. } | FetchError::OutsideHours { .. } | FetchError::RunTimeUsed,
             ) => Outcome::Capped,
             CrawlError::Fetch(_) | CrawlError::Faulty { .. } | CrawlError::Replay(_) | CrawlError::Stopped => {
                 Outcome::Failed

@@ -28,7 +28,7 @@ fn workspace(data: &Path) -> Workspace {
 
 fn import(workspace: &Workspace, path: &Path) {
     let options = ImportOptions { source: None, format: None, paths: vec![path.display().to_string()] };
-    ingest::import(workspace, &options, "test", jiff::Timestamp::UNIX_EPOCH, &mut |_, _| {}).expect("imports");
+    ingest::import(workspace, &options, "test", jiff::Timestamp::UNIX_EPOCH, &|_, _| {}).expect("imports");
 }
 
 /// Killed after `rebuild --from-archive` put the new store in place and before it had built the new index, a data

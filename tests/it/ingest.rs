@@ -101,8 +101,7 @@ impl Bench {
     }
 
     fn crawl_at(&self, now: Timestamp, options: &CrawlOptions) -> SourceReceipt {
-        let receipt =
-            ingest::crawl(&self.workspace(), options, "crawl", now, &mut |_, _| {}).expect("it runs to its end");
+        let receipt = ingest::crawl(&self.workspace(), options, "crawl", now, &|_, _| {}).expect("it runs to its end");
         let [source] = receipt.sources.try_into().expect("one source");
         assert!(source.is_balanced(), "{source:?}");
         source

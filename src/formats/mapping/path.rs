@@ -57,6 +57,9 @@ pub struct Found<'v> {
 
 impl Path {
     /// Reads a path; an empty one means the whole row.
+    ///
+    /// # Errors
+    /// The first mistake, with its place.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let mut reader = Reader { chars: text.chars().collect(), at: 0 };
         let from_row = reader.eat('$');

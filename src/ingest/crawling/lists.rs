@@ -334,7 +334,7 @@ impl SourceRun<'_, '_, '_> {
         let ask = &source.plan.as_ref().expect("only sources with a plan are crawled").ask;
         let mut pages = Pages::new(&source.paging, ask, &item.filling).map_err(|reason| wrong(ask, reason))?;
         let single = matches!(source.paging.kind, PagingKind::None);
-        while let Some(question) = pages.next() {
+        while let Some(question) = pages.next_question() {
             let url = question.address();
             let validators = if single { self.validators(&question)? } else { None };
             self.reserve()?;
@@ -562,9 +562,9 @@ impl SourceRun<'_, '_, '_> {
         let source = self.source;
         let ask = &source.plan.as_ref().expect("only sources with a plan are crawled").ask;
         let mut resources = Vec::new();
-        for item in crossed(self.plan(), String::new(), &Filling::default(), None) {
+        for item in crossed(self.plan(), "", &Filling::default(), None) {
             let mut pages = Pages::new(&source.paging, ask, &item.filling).map_err(|reason| wrong(ask, reason))?;
-            while let Some(question) = pages.next() {
+            while let Some(question) = pages.next_question() {
                 self.reserve()?;
                 let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
                 let Answer::There(fetched) = answer else { break };
