@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     fn notice(&mut self, scope: &Scope<'_>) -> Result<Notice, Unreadable> {
         let document = self.about.document;
         if let Some((code, at)) = self.first("language", scope) {
-            self.reading.language = Some(self.reading.language_of(&at, &code));
+            self.reading.language = Some(self.reading.language_of(&at, &code).into_owned());
         }
         let id = self.first("id", scope);
         if id.is_none() && !self.about.shape.hash {
@@ -173,8 +173,8 @@ impl<'a> Reader<'a> {
             }
             match values.len() {
                 0 => {}
-                1 => self.reading.keep(name, values.swap_remove(0)),
-                _ => self.reading.keep(name, values),
+                1 => self.reading.keep(name.as_str(), values.swap_remove(0)),
+                _ => self.reading.keep(name.as_str(), values),
             }
         }
         Ok(notice)
