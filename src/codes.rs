@@ -54,8 +54,16 @@ static COUNTRY_BY_CODE: LazyLock<HashMap<&'static str, &'static Country>> = Lazy
     map.remove("");
     map
 });
-static LANGUAGES: LazyLock<HashMap<String, String>> =
-    LazyLock::new(|| rows("codes/language.tsv").iter().map(|row| (column(row, 0), column(row, 1))).collect());
+/// By ISO 639-3, upper case, and by the two letters themselves; empty where there are none.
+static LANGUAGES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+    let mut map: HashMap<String, String> = HashMap::new();
+    for row in rows("codes/language.tsv") {
+        map.insert(column(&row, 1).to_ascii_uppercase(), column(&row, 1));
+        map.insert(column(&row, 0), column(&row, 1));
+    }
+    map.remove("");
+    map
+});
 static EU_LANGUAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut list: Vec<String> =
         rows("codes/language.tsv").iter().filter(|row| column(row, 2) == "1").map(|row| column(row, 1)).collect();
@@ -165,12 +173,8 @@ pub fn zone_of(country_iso2: Option<&str>) -> TimeZone {
 
 /// ISO 639-1 of an ISO 639-3 code in any case, or of a two-letter code; `None` when it is in no list.
 pub fn language(code: &str) -> Option<&'static str> {
-    let upper = code.trim().to_ascii_uppercase();
-    if let Some(short) = LANGUAGES.get(&upper) {
-        return (!short.is_empty()).then_some(short.as_str());
-    }
-    let lower = upper.to_ascii_lowercase();
-    LANGUAGES.values().find(|short| **short == lower).map(String::as_str)
+    let short = LANGUAGES.get(&code.trim().to_ascii_uppercase())?;
+    (!short.is_empty()).then_some(short.as_str())
 }
 
 /// The 24 official EU languages, ISO 639-1, sorted.

@@ -19,7 +19,12 @@ pub struct Issue {
 impl Issue {
     /// A finding; the value is cut so that a broken document cannot fill the store.
     pub fn new(code: IssueCode, path: impl Into<String>, value: &str) -> Self {
-        Self { code, path: path.into(), value: value.chars().take(200).collect() }
+        Self { code, path: path.into(), value: Self::shown(value).to_owned() }
+    }
+
+    /// As much of a value as a finding keeps.
+    pub fn shown(value: &str) -> &str {
+        value.char_indices().nth(200).map_or(value, |(at, _)| &value[..at])
     }
 }
 

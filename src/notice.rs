@@ -21,6 +21,10 @@ pub use self::window::{Precision, Window, WindowMeaning};
 use crate::ids::{CategoryId, NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 
+/// What else a source said, by BT number or source path. A boxed key is what keeps a node of eleven entries below a
+/// kilobyte, the size up to which an allocator has blocks at hand; every notice has such a node.
+pub type Extra = BTreeMap<Box<str>, serde_json::Value>;
+
 /// One published notice, normalised. Its JSON is the contract's notice: keys absent when empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
@@ -148,7 +152,7 @@ pub struct Notice {
     pub licence: Option<String>,
     /// What else the source said, by BT number or source path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub extra: BTreeMap<String, serde_json::Value>,
+    pub extra: Extra,
 }
 
 impl Notice {
@@ -197,7 +201,7 @@ impl Notice {
             categories: Vec::new(),
             issues: Vec::new(),
             licence: None,
-            extra: BTreeMap::new(),
+            extra: Extra::new(),
         }
     }
 

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::json::{self, all, at, names, text_at};
-use super::reading::{Reading, joint, notice_id, push_new};
+use super::reading::{Reading, joint, notice_id, push_new, put};
 use super::{Format, ParseError, Parsed, eforms, xml};
 use crate::issue::{IssueCode, NonNotice};
 use crate::notice::{Nature, Notice, Organisation, Related, Relation, Role, Stage};
@@ -261,7 +261,7 @@ fn general(row: &Row<'_>, notice: &mut Notice, reading: &mut Reading) {
     {
         let name = reading.line(&unescaped(&name));
         let country = Some("FR".to_owned());
-        notice.buyers.push(Organisation { name, country, roles: vec![Role::Buyer], ..Organisation::default() });
+        put(&mut notice.buyers, Organisation { name, country, roles: vec![Role::Buyer], ..Organisation::default() });
     }
     if notice.nature.is_none() {
         notice.nature = kinds(row.gestion, "INDEXATION.NATURE_MARCHE")

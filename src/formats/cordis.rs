@@ -163,13 +163,13 @@ fn notice(project: &Project, document: &RawDocument, number: usize, repaired: bo
     for name in KEPT {
         let value = project.get(name);
         if !value.is_empty() {
-            reading.keep(name, value);
+            reading.keep(*name, value);
         }
     }
     funding(project, &mut notice, &mut reading);
     partners(project, &mut notice, &mut reading);
     for (name, value) in &project.rest {
-        reading.keep(name, value.clone());
+        reading.keep(name.as_str(), value.clone());
     }
     reading.finish(&mut notice);
     // Participants of a research project buy nothing together, unless procurement is what is funded.
@@ -183,7 +183,7 @@ fn notice(project: &Project, document: &RawDocument, number: usize, repaired: bo
 fn texts(project: &Project, notice: &mut Notice, reading: &mut Reading) {
     let declared = Some(project.get("language")).filter(|code| !code.is_empty());
     if let Some(code) = declared {
-        reading.language = Some(reading.language_of("language", code));
+        reading.language = Some(reading.language_of("language", code).into_owned());
     }
     let objective = Some(project.get("objective")).filter(|text| !text.is_empty()).unwrap_or(project.get("teaser"));
     reading.text(&mut notice.description, "objective", None, objective);

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::json::{self, all, at, text_at};
-use super::reading::{Reading, notice_id, place_of_nuts, push_new};
+use super::reading::{Reading, notice_id, place_of_nuts, push_new, put};
 use super::{Format, ParseError, Parsed, xml};
 use crate::notice::{Award, MoneyKind, Nature, Notice, Organisation, Role, Stage, Vat};
 use crate::raw::RawDocument;
@@ -76,7 +76,9 @@ fn records(list: &Value) -> Vec<(&'static str, &Value)> {
 
 /// The first of several names for one thing.
 fn text<'v>(record: &'v Value, names: &[&str]) -> Option<std::borrow::Cow<'v, str>> {
-    names.iter().find_map(|name| text_at(record, name).or_else(|| record.get(*name).and_then(json::text)))
+    // A flat file has the path itself as a key.
+    let flat = |name: &str| record.get(name).filter(|_| name.contains('.')).and_then(json::text);
+    names.iter().find_map(|name| text_at(record, name).or_else(|| flat(name)))
 }
 
 /// A number is unique for one buyer only: with the buyer's it is stable across editions of a file.
@@ -102,19 +104,19 @@ fn notice(record: &Value, path: &str, number: usize, document: &RawDocument) -> 
     notice.publication_id = own;
     notice.buyers = buyers;
     if let Some(id) = text(record, &["id"]) {
-        reading.keep(&format!("{path}.id"), id.as_ref());
+        reading.keep(format!("{path}.id"), id.as_ref());
     }
     let mut date = |names: &[&str]| {
         let written = text(record, names)?;
-        reading.date(&format!("{path}.{}", names[0]), &written)
+        reading.date(&format_args!("{path}.{}", names[0]), &written)
     };
     notice.published_on = date(&["datePublicationDonnees"]);
     let decided_on = date(&["dateNotification", "dateSignature"]);
     if let Some(written) = text(record, &["objet"]) {
-        reading.text(&mut notice.title, &format!("{path}.objet"), None, &written);
+        reading.text(&mut notice.title, &format_args!("{path}.objet"), None, &written);
     }
     for code in all(record, "codeCPV").into_iter().filter_map(json::text) {
-        for code in reading.cpv(&format!("{path}.codeCPV"), &code) {
+        for code in reading.cpv(&format_args!("{path}.codeCPV"), &code) {
             push_new(&mut notice.cpv, code);
         }
     }
@@ -125,11 +127,11 @@ fn notice(record: &Value, path: &str, number: usize, document: &RawDocument) -> 
     award.contract_id = text(record, &["id"]).map(std::borrow::Cow::into_owned);
     award.suppliers = suppliers(record, path, reading);
     award.tenders_received =
-        text(record, &["offresRecues"]).and_then(|count| reading.count(&format!("{path}.offresRecues"), &count));
+        text(record, &["offresRecues"]).and_then(|count| reading.count(&format_args!("{path}.offresRecues"), &count));
     award.value = money(record, path, reading);
     modifications(record, path, &mut notice, &mut award, reading);
     notice.awarded_value = award.value.clone();
-    notice.awards.push(award);
+    put(&mut notice.awards, award);
     remaining(record, path, reading);
     let reading = std::mem::replace(reading, Reading::new(TimeZone::UTC));
     reading.finish(&mut notice);
@@ -157,7 +159,7 @@ fn buyers(record: &Value, path: &str, reading: &mut Reading) -> Vec<Organisation
         buyer.country = Some("FR".to_owned());
     }
     if found.is_empty() && record.get("acheteur").is_some() {
-        reading.keep(&format!("{path}.acheteur"), "");
+        reading.keep(format!("{path}.acheteur"), "");
     }
     found
 }
@@ -255,16 +257,16 @@ fn nature(record: &Value, cpv: Option<&str>) -> Option<Nature> {
 /// The words of the decree, to the eForms list.
 fn procedure(record: &Value, path: &str, notice: &mut Notice, reading: &mut Reading) {
     if let Some(written) = text(record, &["procedure"]) {
-        reading.keep(&format!("{path}.procedure"), written.as_ref());
+        reading.keep(format!("{path}.procedure"), written.as_ref());
         notice.procedure_type = super::boamp::procedure_of_words(&written).map(str::to_owned);
     }
     for technique in all(record, "techniques.technique").into_iter().filter_map(json::text) {
         reading.keep_in_list(&format!("{path}.techniques.technique"), &technique);
     }
-    if text(record, &["marcheInnovant"]).and_then(|flag| reading.flag(&format!("{path}.marcheInnovant"), &flag))
+    if text(record, &["marcheInnovant"]).and_then(|flag| reading.flag(&format_args!("{path}.marcheInnovant"), &flag))
         == Some(true)
     {
-        reading.keep(&format!("{path}.marcheInnovant"), true);
+        reading.keep(format!("{path}.marcheInnovant"), true);
     }
 }
 
@@ -273,18 +275,18 @@ fn place(record: &Value, path: &str, notice: &mut Notice, reading: &mut Reading)
     let Some(code) = text(record, &["lieuExecution.code"]) else { return };
     let kind = text(record, &["lieuExecution.typeCode"]).unwrap_or_default();
     if kind.to_uppercase().contains("NUTS") {
-        if let Some(nuts) = reading.nuts(&format!("{path}.lieuExecution.code"), &code) {
+        if let Some(nuts) = reading.nuts(&format_args!("{path}.lieuExecution.code"), &code) {
             push_new(&mut notice.places, place_of_nuts(nuts));
         }
     } else if kind.to_lowercase().contains("pays") && code.len() == 2 {
-        let country = reading.country(&format!("{path}.lieuExecution.code"), &code);
+        let country = reading.country(&format_args!("{path}.lieuExecution.code"), &code);
         push_new(&mut notice.places, crate::notice::Place { country, ..Default::default() });
     } else {
         push_new(&mut notice.places, crate::notice::Place { country: Some("FR".to_owned()), ..Default::default() });
     }
     for name in ["code", "typeCode", "nom"] {
         if let Some(written) = text_at(record, &format!("lieuExecution.{name}")) {
-            reading.keep(&format!("{path}.lieuExecution.{name}"), written.as_ref());
+            reading.keep(format!("{path}.lieuExecution.{name}"), written.as_ref());
         }
     }
 }
@@ -293,7 +295,7 @@ fn place(record: &Value, path: &str, notice: &mut Notice, reading: &mut Reading)
 fn money(record: &Value, path: &str, reading: &mut Reading) -> Option<crate::notice::Amount> {
     ["montant", "valeurGlobale"].iter().find_map(|name| {
         let written = text_at(record, name)?;
-        reading.amount(&format!("{path}.{name}"), &written, Some("EUR"), MoneyKind::Award, Vat::Ex)
+        reading.amount(&format_args!("{path}.{name}"), &written, Some("EUR"), MoneyKind::Award, Vat::Ex)
     })
 }
 
@@ -312,7 +314,7 @@ fn modifications(record: &Value, path: &str, notice: &mut Notice, award: &mut Aw
     notice.stage = Stage::Modification;
     for name in ["montant", "valeurGlobale"] {
         if let Some(written) = text_at(record, name) {
-            reading.keep(&format!("{path}.{name}"), written.as_ref());
+            reading.keep(format!("{path}.{name}"), written.as_ref());
         }
     }
     for (number, entry) in found.into_iter().enumerate() {
@@ -325,18 +327,18 @@ fn modifications(record: &Value, path: &str, notice: &mut Notice, award: &mut Aw
             award.suppliers = holders;
         }
         if let Some(months) = text_at(entry, "dureeMois") {
-            reading.keep(&format!("{path}.dureeMois"), months.as_ref());
+            reading.keep(format!("{path}.dureeMois"), months.as_ref());
         }
         if let Some(object) = text(entry, &["objetModification"]) {
-            reading.text(&mut notice.description, &format!("{path}.objetModification"), None, &object);
+            reading.text(&mut notice.description, &format_args!("{path}.objetModification"), None, &object);
         }
         for name in ["dateNotificationModification", "dateSignatureModification"] {
             if let Some(written) = text_at(entry, name) {
-                reading.keep(&format!("{path}.{name}"), written.as_ref());
+                reading.keep(format!("{path}.{name}"), written.as_ref());
             }
         }
         if let Some(written) = text_at(entry, "datePublicationDonneesModification")
-            && let Some(day) = reading.date(&format!("{path}.datePublicationDonneesModification"), &written)
+            && let Some(day) = reading.date(&format_args!("{path}.datePublicationDonneesModification"), &written)
         {
             notice.published_on = notice.published_on.max(Some(day));
         }
@@ -360,7 +362,7 @@ fn remaining(record: &Value, path: &str, reading: &mut Reading) {
         "source",
     ] {
         if let Some(written) = text_at(record, name) {
-            reading.keep(&format!("{path}.{name}"), written.as_ref());
+            reading.keep(format!("{path}.{name}"), written.as_ref());
         }
     }
     for list in [
@@ -374,6 +376,6 @@ fn remaining(record: &Value, path: &str, reading: &mut Reading) {
         }
     }
     if at(record, "actesSousTraitance").is_some() {
-        reading.keep(&format!("{path}.actesSousTraitance"), all(record, "actesSousTraitance").len());
+        reading.keep(format!("{path}.actesSousTraitance"), all(record, "actesSousTraitance").len());
     }
 }

@@ -125,7 +125,7 @@ fn notice(entry: &Entry, feed: &Feed, document: &RawDocument, number: usize) -> 
     notice.url = link.and_then(|link| reading.url("item/link", link));
     let language = entry.language.as_deref().or(feed.language.as_deref());
     if let Some(code) = language.map(str::trim).filter(|code| !code.is_empty()) {
-        reading.language = Some(reading.language_of("language", code));
+        reading.language = Some(reading.language_of("language", code).into_owned());
     }
     let body = entry.summary.as_ref().map(|text| text.content.as_str());
     let content = entry.content.as_ref().and_then(|content| content.body.as_deref());

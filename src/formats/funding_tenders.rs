@@ -153,7 +153,7 @@ fn texts(call: &Call<'_>, notice: &mut Notice, reading: &mut Reading) {
         code.filter(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase()))
     });
     if let Some(code) = declared {
-        reading.language = Some(reading.language_of("language", &code));
+        reading.language = Some(reading.language_of("language", &code).into_owned());
     }
     let title = call.text(&["title", "callTitle"]);
     let title = repaired(reading, "title", &html::text(&title));
@@ -252,8 +252,8 @@ fn kept(call: &Call<'_>, reading: &mut Reading) {
         }
         match list.len() {
             0 => {}
-            1 => reading.keep(name, list.remove(0)),
-            _ => reading.keep(name, list),
+            1 => reading.keep(*name, list.remove(0)),
+            _ => reading.keep(*name, list),
         }
     }
 }

@@ -73,27 +73,23 @@ fn first(value: &Value) -> Option<&Value> {
 
 /// Everything at a path: lists on the way and at its end are opened, also lists in lists.
 pub fn all<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
-    let mut found = vec![value];
-    for key in path.split('.') {
-        let mut next = Vec::new();
-        for value in found {
-            flatten(value, &mut |value| next.extend(value.get(key).filter(|value| !value.is_null())));
-        }
-        found = next;
-    }
-    let mut flat = Vec::new();
-    for value in found {
-        flatten(value, &mut |value| flat.push(value));
-    }
-    flat.truncate(MAX_LIST);
-    flat
+    let mut found = Vec::new();
+    gather(value, Some(path), &mut found);
+    found.truncate(MAX_LIST);
+    found
 }
 
-fn flatten<'v>(value: &'v Value, each: &mut impl FnMut(&'v Value)) {
-    // serde_json reads no deeper than 128 levels.
-    match value {
-        Value::Array(list) => list.iter().for_each(|value| flatten(value, each)),
-        other => each(other),
+/// serde_json reads no deeper than 128 levels.
+fn gather<'v>(value: &'v Value, path: Option<&str>, found: &mut Vec<&'v Value>) {
+    match (value, path) {
+        (Value::Array(list), _) => list.iter().for_each(|value| gather(value, path, found)),
+        (other, None) => found.push(other),
+        (other, Some(path)) => {
+            let (key, rest) = path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)));
+            if let Some(inside) = other.get(key).filter(|inside| !inside.is_null()) {
+                gather(inside, rest, found);
+            }
+        }
     }
 }
 

@@ -26,21 +26,7 @@ pub const CONTACTS: &[(&str, &[&str])] = &[
             "PARTICIPANT_NAME",
         ],
     ),
-    (
-        "ocds",
-        &[
-            "contactPoint",
-            "contactPoints",
-            "additionalContactPoints",
-            "persons",
-            "people",
-            "beneficialOwners",
-            "signatories",
-            "email",
-            "telephone",
-            "faxNumber",
-        ],
-    ),
+    ("ocds", OCDS),
     (
         "boamp",
         &[
@@ -71,9 +57,32 @@ pub const CONTACTS: &[(&str, &[&str])] = &[
     ("plan-table", &["ContactEmail", "ResponsiblePersonEmail", "Kontakt", "Responsabile del procedimento"]),
 ];
 
+/// Contact points, persons and beneficial owners of OCDS.
+pub const OCDS: &[&str] = &[
+    "contactPoint",
+    "contactPoints",
+    "additionalContactPoints",
+    "persons",
+    "people",
+    "beneficialOwners",
+    "signatories",
+    "email",
+    "telephone",
+    "faxNumber",
+];
+
+/// The text with contact data masked, owned; one that holds none is not copied again.
+pub fn masked<'t>(text: impl Into<Cow<'t, str>>) -> String {
+    let text = text.into();
+    match mask(&text) {
+        Cow::Owned(masked) => masked,
+        Cow::Borrowed(_) => text.into_owned(),
+    }
+}
+
 /// The text with contact data masked.
 pub fn mask(text: &str) -> Cow<'_, str> {
-    let mut found: Vec<(usize, usize, &str)> = Vec::new();
+    let mut found: Vec<(usize, usize, &'static str)> = Vec::new();
     e_mails(text, &mut found);
     telephones(text, &mut found);
     if found.is_empty() {
@@ -93,22 +102,24 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
+/// What stands between name and host.
+const SIGNS: &[&str] = &["@", "(at)", "[at]", "(AT)", "[AT]"];
+
 /// `name@host.tld`, also with `(at)`, `[at]` or blanks around the sign.
 fn e_mails(text: &str, found: &mut Vec<(usize, usize, &'static str)>) {
-    for sign in ["@", "(at)", "[at]", "(AT)", "[AT]"] {
-        for (at, _) in text.match_indices(sign) {
-            let before = text[..at].trim_end_matches(' ');
-            let after_start = at + sign.len();
-            let after = text[after_start..].trim_start_matches(' ');
-            if at - before.len() > 1 || text.len() - after_start - after.len() > 1 {
-                continue;
-            }
-            let name = before.chars().rev().take_while(|c| c.is_alphanumeric() || "._%+-'".contains(*c));
-            let name_length: usize = name.map(char::len_utf8).sum();
-            let host_length = host(after);
-            if name_length > 0 && host_length > 0 {
-                found.push((before.len() - name_length, text.len() - after.len() + host_length, "[e-mail]"));
-            }
+    for at in memchr::memchr3_iter(b'@', b'(', b'[', text.as_bytes()) {
+        let Some(sign) = SIGNS.iter().find(|sign| text[at..].starts_with(**sign)) else { continue };
+        let before = text[..at].trim_end_matches(' ');
+        let after_start = at + sign.len();
+        let after = text[after_start..].trim_start_matches(' ');
+        if at - before.len() > 1 || text.len() - after_start - after.len() > 1 {
+            continue;
+        }
+        let name = before.chars().rev().take_while(|c| c.is_alphanumeric() || "._%+-'".contains(*c));
+        let name_length: usize = name.map(char::len_utf8).sum();
+        let host_length = host(after);
+        if name_length > 0 && host_length > 0 {
+            found.push((before.len() - name_length, text.len() - after.len() + host_length, "[e-mail]"));
         }
     }
 }
@@ -183,8 +194,15 @@ const WORDS: &[&str] = &[
 /// Small words between the announcing word and the number.
 const BETWEEN: &[&str] = &["nr", "no", "n", "num", "number", "numer", "numero", "número", "č", "št", "is", "on", "at"];
 
+/// Digits of a telephone number.
+const DIGITS: std::ops::RangeInclusive<usize> = 7..=17;
+
 fn telephones(text: &str, found: &mut Vec<(usize, usize, &'static str)>) {
     let bytes = text.as_bytes();
+    // Most texts are short of digits: one pass tells.
+    if bytes.iter().filter(|byte| byte.is_ascii_digit()).count() < *DIGITS.start() {
+        return;
+    }
     let mut at = 0;
     while at < bytes.len() {
         if !bytes[at].is_ascii_digit() {
@@ -192,7 +210,8 @@ fn telephones(text: &str, found: &mut Vec<(usize, usize, &'static str)>) {
             continue;
         }
         let (end, digits) = run(text, at);
-        if (7..=17).contains(&digits) {
+        // Nothing announces a number that begins the text.
+        if at > 0 && DIGITS.contains(&digits) {
             let (before, plus) = lead(text, at);
             if (plus && digits >= 9) || announced(&text[..before]) {
                 found.push((before, end, "[telephone]"));
@@ -229,11 +248,11 @@ fn lead(text: &str, digits: usize) -> (usize, bool) {
 /// Whether one of the words stands right before.
 fn announced(before: &str) -> bool {
     let punctuation = |c: char| !c.is_alphanumeric();
-    let near: String = {
-        let mut tail: Vec<char> = before.chars().rev().take(40).collect();
-        tail.reverse();
-        tail.into_iter().collect::<String>().to_lowercase()
-    };
+    // Nearly all numbers begin their text or follow another: no word, and so nothing to look up.
+    if before.trim_end_matches(punctuation).chars().next_back().is_none_or(char::is_numeric) {
+        return false;
+    }
+    let near = before.char_indices().nth_back(39).map_or(before, |(at, _)| &before[at..]).to_lowercase();
     // A line or sentence end separates; so do other digits.
     let mut rest = near.as_str();
     for _ in 0..3 {

@@ -113,7 +113,7 @@ impl RawProbe {
         match (&self.path, &self.css, &self.element, &self.header, &self.regex) {
             (Some(path), None, None, None, None) => parse_path(path).map(RowProbe::Path),
             (None, Some(css), None, None, None) => selector(css).map(RowProbe::Css),
-            (None, None, Some(element), None, None) => parse_path(&format!("..{element}")).map(RowProbe::Path),
+            (None, None, Some(element), None, None) => parse_path(&format!("..{element}[*]")).map(RowProbe::Path),
             _ => Err("rows are a path, or { css = … }, or { element = … }".to_owned()),
         }
     }
@@ -164,7 +164,7 @@ impl<'a> Answer<'a> {
     pub fn all(&self, probe: &Probe) -> Vec<String> {
         let texts: Vec<String> = match probe {
             Probe::Path(path) => {
-                let found = self.tree().map(|tree| path.find(tree, "")).unwrap_or_default();
+                let found = self.tree().map(|tree| path.every(tree)).unwrap_or_default();
                 found.iter().map(|found| path_text(&found.value)).collect()
             }
             Probe::Css(selector, attribute) => {
@@ -200,7 +200,7 @@ impl<'a> Answer<'a> {
     pub fn rows(&self, probe: &RowProbe) -> Vec<Value> {
         match probe {
             RowProbe::Path(path) => {
-                let found = self.tree().map(|tree| path.find(tree, "")).unwrap_or_default();
+                let found = self.tree().map(|tree| path.every(tree)).unwrap_or_default();
                 found.into_iter().map(|found| found.value.into_owned()).collect()
             }
             RowProbe::Css(selector) => {
@@ -257,6 +257,14 @@ mod tests {
         assert_eq!(read("{ regex = '\"total\": (\\d)' }").as_deref(), Some("1"));
         let rows = answer.rows(&RowProbe::Path(parse_path("items[*]").expect("a path")));
         assert_eq!(rows.len(), 2);
+        let element = RawProbe { element: Some("item".to_owned()), ..RawProbe::default() };
+        let element = element.compile_rows().expect("rows");
+        for (xml, rows) in [("<r><item>1</item><item>2</item></r>", 2), ("<r><item>1</item></r>", 1), ("<r/>", 0)] {
+            assert_eq!(Answer::new(xml.as_bytes(), &[]).rows(&element).len(), rows, "{xml}");
+        }
+        let many = serde_json::json!({ "items": (0..6000).collect::<Vec<_>>() }).to_string();
+        let rows = Answer::new(many.as_bytes(), &[]).rows(&RowProbe::Path(parse_path("items[*]").expect("a path")));
+        assert_eq!(rows.len(), 6000);
 
         let page = Answer::new(b"<html><body><a rel=next href='/2'> on </a><a href='/3'>x</a></body></html>", &[]);
         assert_eq!(

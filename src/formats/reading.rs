@@ -1,12 +1,14 @@
 //! Written values → values of the notice, with the findings that come up on the way; shared by every format that
 //! is not eForms. A value that cannot be read is absent and leaves a finding; what has no home is kept in `extra`.
 //!
-//! Paths are the source's own (`/FORM_SECTION/…`, `releases[3].tender.value`). No format is known here.
+//! Paths are the source's own (`/FORM_SECTION/…`, `releases[3].tender.value`), written out only for a finding. No format is
+//! known here.
 
 mod day;
 mod number;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::fmt::Display;
 
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
@@ -14,12 +16,13 @@ use serde_json::Value;
 
 pub use self::day::{Order, read as day_in};
 pub use self::number::{Style, currency as currency_in, read as number_in};
-use super::privacy;
+use super::{privacy, xml};
 use crate::codes;
 use crate::ids::NoticeId;
 use crate::issue::{Issue, IssueCode};
 use crate::notice::{
-    Amount, Deadline, Joint, Moment, Money, MoneyKind, Nature, Notice, Organisation, Place, Role, Stage, Text, Vat,
+    Amount, Deadline, Extra, Joint, Moment, Money, MoneyKind, Nature, Notice, Organisation, Place, Role, Stage, Text,
+    Vat,
 };
 use crate::raw::RawDocument;
 
@@ -42,9 +45,9 @@ pub struct Reading {
     /// How its dates are written.
     pub dates: Order,
     /// The language that the document as a whole shows, where nothing declares one: see [`language_in`].
-    pub guessed: Option<String>,
+    pub guessed: Option<&'static str>,
     issues: Vec<Issue>,
-    extra: BTreeMap<String, Value>,
+    extra: Extra,
 }
 
 /// How much of a text is looked at to tell its language.
@@ -67,88 +70,98 @@ impl Reading {
             dates: Order::DayFirst,
             guessed: None,
             issues: Vec::new(),
-            extra: BTreeMap::new(),
+            extra: Extra::new(),
         }
     }
 
     /// Notes a finding. The same code with the same value is noted once, at its first place.
-    pub fn issue(&mut self, code: IssueCode, path: &str, value: &str) {
+    pub fn issue(&mut self, code: IssueCode, path: &(impl Display + ?Sized), value: &str) {
         let value = privacy::mask(value);
-        let shown: String = value.chars().take(200).collect();
+        let shown = Issue::shown(&value);
         if self.issues.iter().any(|known| known.code == code && known.value == shown && !shown.is_empty()) {
             return;
         }
         match self.issues.len() {
-            ..MAX_ISSUES => self.issues.push(Issue::new(code, path, &shown)),
+            ..MAX_ISSUES => self.issues.push(Issue::new(code, path.to_string(), shown)),
             MAX_ISSUES => self.issues.push(Issue::new(IssueCode::Truncated, "issues", "")),
             _ => {}
         }
     }
 
     /// Keeps a value that has no home in the notice, without contact data.
-    pub fn keep(&mut self, path: &str, value: impl Into<Value>) {
+    pub fn keep(&mut self, path: impl Into<Box<str>>, value: impl Into<Value>) {
         if self.extra.len() < MAX_LIST {
-            self.extra.insert(path.to_owned(), masked(value.into()));
+            self.extra.insert(path.into(), masked(value.into()));
         }
+    }
+
+    /// Keeps a text as one line; whether there is one.
+    pub fn keep_line(&mut self, path: &(impl Display + ?Sized), text: Option<&str>) -> bool {
+        let line = text.and_then(|text| self.line(text));
+        let is_line = line.is_some();
+        if let Some(line) = line.filter(|_| self.extra.len() < MAX_LIST) {
+            self.extra.insert(path.to_string().into(), Value::String(line));
+        }
+        is_line
     }
 
     /// Keeps one of several values, each once.
     pub fn keep_in_list(&mut self, path: &str, value: &str) {
-        let value = Value::from(privacy::mask(value).into_owned());
-        if let Value::Array(list) = self.extra.entry(path.to_owned()).or_insert_with(|| Value::Array(Vec::new()))
-            && list.len() < MAX_LIST
-            && !list.contains(&value)
-        {
-            list.push(value);
+        let value = privacy::mask(value);
+        match self.extra.get_mut(path) {
+            Some(Value::Array(list)) if list.len() < MAX_LIST && !list.iter().any(|known| *known == *value) => {
+                list.push(Value::from(value.into_owned()));
+            }
+            Some(_) => {}
+            None => {
+                self.extra.insert(path.into(), Value::Array(vec![Value::from(value.into_owned())]));
+            }
         }
     }
 
     /// One line of free text without contact data; `None` when there is nothing.
     pub fn line(&self, text: &str) -> Option<String> {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        (!text.is_empty()).then(|| privacy::mask(&text).into_owned())
+        let line = one_line(text);
+        (!line.is_empty()).then(|| privacy::masked(line))
     }
 
     /// Adds free text without contact data. Its language is the one declared for it, else the notice's, else it is
     /// detected from the text, and that is a finding; `und` when nothing tells.
-    pub fn text(&mut self, into: &mut Text, path: &str, language: Option<&str>, text: &str) {
-        if text.trim().is_empty() {
+    pub fn text(&mut self, into: &mut Text, path: &(impl Display + ?Sized), language: Option<&str>, text: &str) {
+        let text = text.trim();
+        if text.is_empty() {
             return;
         }
-        let text = privacy::mask(text.trim()).replace("\r\n", "\n").replace('\r', "\n");
-        let language = match language.map(str::trim).filter(|code| !code.is_empty()) {
-            Some(code) => self.language_of(path, code),
+        let text = xml::line_ends(privacy::mask(text));
+        match language.map(str::trim).filter(|code| !code.is_empty()) {
+            Some(code) => into.push(&self.language_of(path, code), &text),
             None => match &self.language {
-                Some(language) => language.clone(),
-                None => self.detect(path, &text),
+                Some(language) => into.push(language, &text),
+                None => into.push(self.detect(path, &text), &text),
             },
-        };
-        into.push(&language, &text);
+        }
     }
 
-    fn detect(&mut self, path: &str, text: &str) -> String {
-        let code = match &self.guessed {
-            Some(code) => code.clone(),
-            None => language_in(text).unwrap_or("und").to_owned(),
-        };
-        self.issue(IssueCode::GuessedLanguage, path, &code);
+    fn detect(&mut self, path: &(impl Display + ?Sized), text: &str) -> &'static str {
+        let code = self.guessed.or_else(|| language_in(text)).unwrap_or("und");
+        self.issue(IssueCode::GuessedLanguage, path, code);
         code
     }
 
     /// ISO 639-1 of a code such as `DE`, `deu`, `en-GB`; unknown ones as written, lower case, with a finding.
-    pub fn language_of(&mut self, path: &str, code: &str) -> String {
+    pub fn language_of(&mut self, path: &(impl Display + ?Sized), code: &str) -> Cow<'static, str> {
         let primary = code.trim().split(['-', '_']).next().unwrap_or("");
         match codes::language(primary) {
-            Some(known) => known.to_owned(),
+            Some(known) => Cow::Borrowed(known),
             None => {
                 self.issue(IssueCode::UnknownLanguage, path, code);
-                primary.to_lowercase()
+                Cow::Owned(primary.to_lowercase())
             }
         }
     }
 
     /// A date, with its time and offset as far as they are said. What is no date is a finding.
-    pub fn moment(&mut self, path: &str, text: &str) -> Option<Moment> {
+    pub fn moment(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<Moment> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -159,7 +172,7 @@ impl Reading {
         };
         if !(FIRST_DAY..LAST_DAY).contains(&moment.date) {
             self.issue(IssueCode::ImplausibleDate, path, text);
-            self.keep(path, text);
+            self.keep(path.to_string(), text);
             return None;
         }
         if bad_time {
@@ -169,12 +182,12 @@ impl Reading {
     }
 
     /// A calendar date as printed.
-    pub fn date(&mut self, path: &str, text: &str) -> Option<Date> {
+    pub fn date(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<Date> {
         self.moment(path, text).map(|moment| moment.date)
     }
 
     /// The end of a period, in its own offset or in the reading's zone.
-    pub fn deadline(&mut self, path: &str, text: &str) -> Option<Deadline> {
+    pub fn deadline(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<Deadline> {
         let moment = self.moment(path, text)?;
         Deadline::from_moment(moment, &self.zone)
     }
@@ -182,7 +195,7 @@ impl Reading {
     /// An amount. A number without a currency, or no number at all, is a finding and is kept in `extra`.
     pub fn amount(
         &mut self,
-        path: &str,
+        path: &(impl Display + ?Sized),
         number: &str,
         currency: Option<&str>,
         kind: MoneyKind,
@@ -194,13 +207,14 @@ impl Reading {
         }
         let Some(amount) = number::read(number, self.numbers).filter(|amount| !amount.is_sign_negative()) else {
             self.issue(IssueCode::BadAmount, path, number);
-            self.keep(path, number);
+            self.keep(path.to_string(), number);
             return None;
         };
         let written = currency.map(str::trim).filter(|code| !code.is_empty());
-        let Some(currency) = written.map(str::to_uppercase).or_else(|| number::currency(number)) else {
+        let upper = |code: &str| if is_upper(code) { code.to_owned() } else { code.to_uppercase() };
+        let Some(currency) = written.map(upper).or_else(|| number::currency(number)) else {
             self.issue(IssueCode::MissingCurrency, path, number);
-            self.keep(path, number);
+            self.keep(path.to_string(), number);
             return None;
         };
         if amount <= rust_decimal::Decimal::ONE {
@@ -213,13 +227,13 @@ impl Reading {
     }
 
     /// The publisher masks this value.
-    pub fn withheld(&mut self, path: &str, until: Option<Date>) -> Amount {
+    pub fn withheld(&mut self, path: &(impl Display + ?Sized), until: Option<Date>) -> Amount {
         self.issue(IssueCode::WithheldValue, path, "");
         Amount::Withheld { until }
     }
 
     /// A whole number.
-    pub fn count(&mut self, path: &str, text: &str) -> Option<u32> {
+    pub fn count(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<u32> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -234,8 +248,8 @@ impl Reading {
     }
 
     /// `true`, `yes`, `1`, `oui`, `tak` …
-    pub fn flag(&mut self, path: &str, text: &str) -> Option<bool> {
-        match text.trim().to_lowercase().as_str() {
+    pub fn flag(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<bool> {
+        match lower(text.trim()).as_ref() {
             "" => None,
             "true" | "yes" | "y" | "1" | "oui" | "ja" | "tak" | "si" | "sí" | "sì" | "da" | "ano" | "áno" => {
                 Some(true)
@@ -249,7 +263,7 @@ impl Reading {
     }
 
     /// ISO 3166-1 alpha-2 of a code (`EL` and `UK` too) or an English name; unknown ones as written, with a finding.
-    pub fn country(&mut self, path: &str, text: &str) -> Option<String> {
+    pub fn country(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<String> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -264,7 +278,7 @@ impl Reading {
     }
 
     /// A NUTS code; codes outside the current list as written, with a finding.
-    pub fn nuts(&mut self, path: &str, text: &str) -> Option<String> {
+    pub fn nuts(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<String> {
         let code = text.trim().to_uppercase();
         if code.is_empty() {
             return None;
@@ -277,7 +291,7 @@ impl Reading {
 
     /// CPV codes in a text that holds one or several, with or without check digit, unpadded, or mixed with words.
     /// When the text is not just one clean code it is kept in `extra`.
-    pub fn cpv(&mut self, path: &str, text: &str) -> Vec<String> {
+    pub fn cpv(&mut self, path: &(impl Display + ?Sized), text: &str) -> Vec<String> {
         let text = text.trim();
         if text.is_empty() {
             return Vec::new();
@@ -287,7 +301,7 @@ impl Reading {
             self.issue(IssueCode::BadCpv, path, text);
         }
         if codes::cpv_digits(text).is_none() {
-            self.keep_in_list(path, text);
+            self.keep_in_list(&path.to_string(), text);
         }
         for code in found.iter().filter(|code| codes::cpv_label(code).is_none()) {
             self.issue(IssueCode::UnknownCpv, path, code);
@@ -296,7 +310,7 @@ impl Reading {
     }
 
     /// BT-23 from the words that publishers use for works, supplies and services.
-    pub fn nature(&mut self, path: &str, text: &str) -> Option<Nature> {
+    pub fn nature(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<Nature> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -309,22 +323,16 @@ impl Reading {
     }
 
     /// A link; what is none is kept in `extra`.
-    pub fn url(&mut self, path: &str, text: &str) -> Option<String> {
+    pub fn url(&mut self, path: &(impl Display + ?Sized), text: &str) -> Option<String> {
         let text = text.trim();
         if text.is_empty() {
             return None;
         }
-        let written = if text.starts_with("www.") { format!("https://{text}") } else { text.to_owned() };
-        match url::Url::parse(&written) {
-            // `http://name@host` is a mail address that somebody took for a link.
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() => {
-                Some(written)
-            }
-            _ => {
-                self.keep(path, text);
-                None
-            }
+        let link = link(text);
+        if link.is_none() {
+            self.keep(path.to_string(), text);
         }
+        link
     }
 
     /// Hands findings and kept values over, and fills what follows from the rest: places, CPV codes and the deadline
@@ -368,6 +376,41 @@ impl Reading {
     }
 }
 
+/// Whether a text is in lower case and ASCII, as codes are: most need no other.
+pub fn is_lower(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+}
+
+fn is_upper(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_lowercase())
+}
+
+/// A text in lower case.
+pub fn lower(text: &str) -> Cow<'_, str> {
+    if is_lower(text) { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
+}
+
+/// An address of the web, with `https://` where it begins with `www.`.
+pub fn link(text: &str) -> Option<String> {
+    let bare = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www."));
+    let written = if bare { format!("https://{text}") } else { text.to_owned() };
+    let url = url::Url::parse(&written).ok()?;
+    // `http://name@host` is a mail address that somebody took for a link.
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty()).then_some(written)
+}
+
+/// A text on one line, with single blanks; not copied when it is written so.
+fn one_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    let mut blank = false;
+    let is_line = text.chars().all(|c| {
+        let fits = !c.is_whitespace() || c == ' ' && !blank;
+        blank = c == ' ';
+        fits
+    });
+    if is_line { Cow::Borrowed(text) } else { Cow::Owned(text.split_whitespace().collect::<Vec<_>>().join(" ")) }
+}
+
 /// The first number in a text, in this writing.
 pub fn decimal(text: &str, style: Style) -> Option<rust_decimal::Decimal> {
     number::read(text, style)
@@ -387,9 +430,11 @@ pub fn notice_id(
     number: usize,
 ) -> NoticeId {
     let source = &document.origin.source;
-    let clean = |text: &str| text.split_whitespace().collect::<Vec<_>>().join("_");
     NoticeId::new(match (publication_id.map(str::trim).filter(|id| !id.is_empty()), uuid) {
-        (Some(id), _) => format!("{source}/{}", clean(id)),
+        (Some(id), _) if id.contains(char::is_whitespace) => {
+            format!("{source}/{}", id.split_whitespace().collect::<Vec<_>>().join("_"))
+        }
+        (Some(id), _) => format!("{source}/{id}"),
         (None, Some((uuid, version))) => format!("{source}/{uuid}-{version}"),
         (None, None) => format!("{source}/{}#{number}", document.id),
     })
@@ -419,8 +464,16 @@ pub fn joint(buyers: &[Organisation]) -> Option<Joint> {
 /// Adds a value that is not there yet, up to a bound.
 pub fn push_new<T: PartialEq>(list: &mut Vec<T>, value: T) {
     if list.len() < MAX_LIST && !list.contains(&value) {
-        list.push(value);
+        put(list, value);
     }
+}
+
+/// Adds a value. Buyers, lots and awards are big, and most notices have one of each: the first gets room of its own size.
+pub fn put<T>(list: &mut Vec<T>, value: T) {
+    if list.is_empty() && size_of::<T>() > 64 {
+        list.reserve_exact(1);
+    }
+    list.push(value);
 }
 
 /// A place from a NUTS code: its country is in its first letters.
@@ -431,7 +484,7 @@ pub fn place_of_nuts(nuts: String) -> Place {
 
 fn masked(value: Value) -> Value {
     match value {
-        Value::String(text) => Value::String(privacy::mask(&text).into_owned()),
+        Value::String(text) => Value::String(privacy::masked(text)),
         Value::Array(list) => Value::Array(list.into_iter().map(masked).collect()),
         Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, masked(value))).collect()),
         other => other,

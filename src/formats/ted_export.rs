@@ -14,7 +14,7 @@ mod read;
 
 use self::names::{El, VOCABULARY};
 use self::read::{Node, clean};
-use super::reading::{Reading, notice_id, place_of_nuts, push_new};
+use super::reading::{Reading, notice_id, place_of_nuts, push_new, put};
 use super::{Format, ParseError, Parsed, eforms, xml};
 use crate::codes::zone_of;
 use crate::issue::{IssueCode, NonNotice};
@@ -241,7 +241,7 @@ fn nameless_buyer(root: Node<'_>, forms: &Forms<'_>, notice: &mut Notice, readin
         let address = forms.originals.first().and_then(|form| read::inside(*form, El::LooseAddress));
         if let Some(mut buyer) = address.and_then(|node| read::organisation(node, "ADDRESS_NOT_STRUCT", reading)) {
             buyer.roles.push(Role::Buyer);
-            notice.buyers.push(buyer);
+            put(&mut notice.buyers, buyer);
         }
         return;
     };
@@ -249,7 +249,7 @@ fn nameless_buyer(root: Node<'_>, forms: &Forms<'_>, notice: &mut Notice, readin
         .filter(|node| node.name() == El::MlTitle)
         .find(|node| node.attribute("LG").and_then(crate::codes::language) == Some(language.as_str()));
     let country = coded(root, El::CodedCountry).and_then(|node| node.attribute("VALUE")).unwrap_or("");
-    notice.buyers.push(Organisation {
+    put(&mut notice.buyers, Organisation {
         names: names.iter().filter(|(_, other)| *other != name).collect(),
         city: town.and_then(|node| node.first(El::MlTown)).and_then(|node| reading.line(node.text())),
         country: reading.country("NOTICE_DATA/ISO_COUNTRY", country),

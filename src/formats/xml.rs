@@ -33,9 +33,9 @@ const MAX_NAMES: usize = 4096;
 const MAX_BINDINGS: usize = 256;
 
 /// What a format wants to keep of a document.
-pub struct Vocabulary<N: 'static> {
+pub struct Vocabulary<N, F = fn(namespace: &str, local: &str) -> Option<N>> {
     /// The format's name for an element of this namespace and local name; `None` drops it with all it holds.
-    pub element: fn(namespace: &str, local: &str) -> Option<N>,
+    pub element: F,
     /// Unqualified attributes worth keeping.
     pub attributes: &'static [&'static str],
     /// Elements that are no elements of the tree: what they hold belongs to the one around them. `None` where the
@@ -104,10 +104,14 @@ impl<'t, N: Copy + PartialEq> Node<'t, N> {
 
     /// An attribute of the vocabulary, trimmed.
     pub fn attribute(self, name: &str) -> Option<&'t str> {
+        self.attributes().iter().find(|(known, _)| *known == name).map(|(_, value)| value.trim())
+    }
+
+    /// Its attributes of the vocabulary, as written.
+    fn attributes(self) -> &'t [(&'static str, Cow<'t, str>)] {
         let element = self.element();
         let first = element.attributes as usize;
-        let own = &self.tree.attributes[first..first + element.attribute_count as usize];
-        own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.trim())
+        &self.tree.attributes[first..first + element.attribute_count as usize]
     }
 
     /// Known children, in order.
@@ -206,7 +210,11 @@ impl<'a> Document<'a> {
     }
 
     /// Reads the tree; `None` when the vocabulary does not know the root.
-    pub fn read<N: Copy + PartialEq>(&self, words: &Vocabulary<N>) -> Result<Option<Tree<'_, N>>, ParseError> {
+    pub fn read<'s, N, F>(&'s self, words: &Vocabulary<N, F>) -> Result<Option<Tree<'s, N>>, ParseError>
+    where
+        N: Copy + PartialEq,
+        F: Fn(&str, &'s str) -> Option<N>,
+    {
         let mut builder = Builder::new(&self.text, words);
         builder.run()?;
         Ok(builder.root_known.then_some(builder.tree))
@@ -220,13 +228,17 @@ pub type NameHash = BuildHasherDefault<NameHasher>;
 #[derive(Default)]
 pub struct NameHasher(u64);
 
+impl NameHasher {
+    fn mix(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    }
+}
+
 impl Hasher for NameHasher {
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0u8; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        }
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+        self.mix(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
     }
     fn write_u8(&mut self, _: u8) {}
     fn write_u32(&mut self, number: u32) {
@@ -249,9 +261,9 @@ struct Open<'a> {
     name: &'a str,
 }
 
-struct Builder<'a, 'v, N: 'static> {
+struct Builder<'a, 'v, N, F> {
     text: &'a str,
-    words: &'v Vocabulary<N>,
+    words: &'v Vocabulary<N, F>,
     tree: Tree<'a, N>,
     open: Vec<Open<'a>>,
     /// Elements open inside one that is not kept.
@@ -267,11 +279,11 @@ struct Builder<'a, 'v, N: 'static> {
     names: Names<'a, N>,
 }
 
-impl<'a, 'v, N: Copy + PartialEq> Builder<'a, 'v, N> {
-    fn new(text: &'a str, words: &'v Vocabulary<N>) -> Self {
+impl<'a, 'v, N: Copy + PartialEq, F: Fn(&str, &'a str) -> Option<N>> Builder<'a, 'v, N, F> {
+    fn new(text: &'a str, words: &'v Vocabulary<N, F>) -> Self {
         let expected = text.len() / 90;
         let tree = Tree { elements: Vec::with_capacity(expected), attributes: Vec::with_capacity(expected / 2) };
-        let names = HashMap::with_capacity_and_hasher(512, BuildHasherDefault::default());
+        let names = HashMap::with_capacity_and_hasher(expected.clamp(16, 512), BuildHasherDefault::default());
         Self {
             text,
             words,

@@ -20,9 +20,10 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tenderwatch::formats::{self, FORMATS, ParseError, Parsed};
-use tenderwatch::ids::{RunId, SourceId};
 use tenderwatch::notice::Notice;
-use tenderwatch::raw::{Origin, RawDocument};
+use tenderwatch::raw::RawDocument;
+
+use crate::corpus::documents::document_of;
 
 /// One line of the coverage table: in how many records of the corpus a second reader (another library, or plain path
 /// counts) finds a field, and in how many of their notices we have it.
@@ -38,20 +39,34 @@ pub struct Coverage {
     pub why: &'static str,
 }
 
+/// What one reader finds in one record, by field, in one order.
+pub type Found = Vec<(&'static str, bool)>;
+
+/// Adds one record to the table: what is there, and what we read.
+pub fn count(table: &mut Vec<Coverage>, format: &'static str, there: &Found, read: &Found) {
+    for ((field, there), (_, read)) in there.iter().zip(read) {
+        let at = table.iter().position(|line| line.field == *field).unwrap_or_else(|| {
+            table.push(Coverage { format, field, there: 0, read: 0, why: "" });
+            table.len() - 1
+        });
+        table[at].there += usize::from(*there);
+        table[at].read += usize::from(*there && *read);
+    }
+}
+
+/// Nothing that the second reader finds is missing, unless the table says why.
+pub fn assert_complete(table: &[Coverage]) {
+    assert!(!table.is_empty());
+    for Coverage { format, field, there, read, why } in table {
+        eprintln!("{format:16} {field:20} {read} of {there} {why}");
+    }
+    for Coverage { format, field, there, read, why } in table {
+        assert!(read == there || !why.is_empty(), "{format} {field}: {read} of {there}");
+    }
+}
+
 pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
-    let origin = Origin {
-        source: SourceId::from("eu-ted"),
-        url: format!("file:{name}"),
-        fetched_at: jiff::Timestamp::UNIX_EPOCH,
-        run: RunId::new("test"),
-        status: None,
-        headers: Vec::new(),
-        member: Vec::new(),
-        container: None,
-        read_as: None,
-        detail: false,
-    };
-    RawDocument::new(origin, body.into())
+    document_of("eu-ted", name, body)
 }
 
 pub fn parse(body: impl Into<Bytes>) -> Result<Parsed, ParseError> {

@@ -285,7 +285,7 @@ fn a_publisher_that_is_away_fails_the_source_and_moves_nothing() {
     assert!(receipt.error.as_ref().is_some_and(|error| error.contains("127.0.0.1")), "{receipt:?}");
     assert_eq!(bench.cursor(), cursor);
     assert_eq!(seen(bench.path())["all"], before["all"]);
-    run(bench.path(), &["crawl"]).code(4);
+    run(bench.path(), &["crawl", "eu-ted"]).code(4);
     bench.point_at(&week(), Faults::default());
     assert_eq!(bench.crawl_on().outcome, Outcome::Complete);
     bench.has_everything();

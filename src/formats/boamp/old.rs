@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::super::json::{self, all, at, names, text_at};
-use super::super::reading::{Reading, place_of_nuts, push_new};
+use super::super::reading::{Reading, place_of_nuts, push_new, put};
 use super::{kind, kinds, plain, unescaped};
 use crate::notice::{Amount, Award, Duration, Lot, LotKind, MoneyKind, Notice, Organisation, Place, Role, Text, Vat};
 
@@ -182,7 +182,7 @@ fn subject(object: &Value, notice: &mut Notice, reading: &mut Reading) {
                 // The whole contract is its own lot.
                 let mut lot = Lot::new("1", LotKind::Lot);
                 lot.duration = Some(duration);
-                notice.lots.push(lot);
+                put(&mut notice.lots, lot);
             }
             lots => lots
                 .iter_mut()
@@ -285,7 +285,7 @@ fn awards(attribution: &Value, notice: &mut Notice, reading: &mut Reading) {
     }
     let decisions = all(attribution, "DECISION");
     if decisions.iter().all(|decision| names(decision).is_empty()) && !closed.is_empty() {
-        notice.awards.push(Award { status: Some("clos-nw".to_owned()), decided_on: decided, ..Award::default() });
+        put(&mut notice.awards, Award { status: Some("clos-nw".to_owned()), decided_on: decided, ..Award::default() });
         return;
     }
     for decision in decisions.into_iter().filter(|decision| !names(decision).is_empty()) {
@@ -377,5 +377,5 @@ fn modified(modification: &Value, notice: &mut Notice, reading: &mut Reading) {
             reading.keep("MODIF.VALEUR_AVT", written.as_ref());
         }
     }
-    notice.awards.push(award);
+    put(&mut notice.awards, award);
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::super::json::{self, all, at, names, text_at};
-use super::super::reading::{Reading, place_of_nuts, push_new};
+use super::super::reading::{Reading, place_of_nuts, push_new, put};
 use super::old::siret;
 use super::{kind, unescaped};
 use crate::notice::{Amount, Award, Duration, Lot, LotKind, MoneyKind, Notice, Organisation, Role, Text, Vat};
@@ -185,7 +185,7 @@ fn estimate(part: &Value, path: &str, reading: &mut Reading) -> Option<Amount> {
     let value = at(part, path)?;
     let currency = text_at(value, "@devise").or_else(|| text_at(value, "@DEVISE"));
     if let Some(low) = text_at(value, "fourchette.valeurBasse") {
-        reading.keep(&format!("{path}.fourchette.valeurBasse"), low.as_ref());
+        reading.keep(format!("{path}.fourchette.valeurBasse"), low.as_ref());
     }
     let written =
         ["valeur", "fourchette.valeurHaute", "fourchette.valeurBasse"].iter().find_map(|name| text_at(value, name));
@@ -211,7 +211,7 @@ fn lots(part: &Value, notice: &mut Notice, reading: &mut Reading) {
     if let Some(own) = own {
         if notice.lots.is_empty() {
             // The whole contract is its own lot.
-            notice.lots.push(Lot::new("1", LotKind::Lot));
+            put(&mut notice.lots, Lot::new("1", LotKind::Lot));
         }
         for lot in notice.lots.iter_mut().filter(|lot| lot.duration.is_none()) {
             lot.duration = Some(own.clone());

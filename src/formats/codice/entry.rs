@@ -2,7 +2,7 @@
 
 use super::names::El;
 use super::{FORMAT, Node, codes, zone};
-use crate::formats::reading::{Reading, notice_id, place_of_nuts, push_new};
+use crate::formats::reading::{Reading, notice_id, place_of_nuts, push_new, put};
 use crate::issue::IssueCode;
 use crate::notice::{
     Amount, Award, Deadline, Duration, EuFunding, Lot, LotKind, MoneyKind, Notice, Organisation, Place, Related,
@@ -50,7 +50,7 @@ pub(super) fn notice(entry: Node<'_>, folder: Node<'_>, document: &RawDocument, 
     for node in folder.all(El::TenderResult) {
         let award = award(node, reading);
         if notice.awards.len() < 5000 {
-            notice.awards.push(award);
+            put(&mut notice.awards, award);
         }
     }
     documents(folder, &mut notice, reading);

@@ -5,8 +5,8 @@ use crate::formats::{ParseError, xml};
 
 type Node<'t> = xml::Node<'t, &'static str>;
 
-/// Every name that is read; the tree knows them by their own text.
-const NAMES: &[&str] = &[
+/// The elements around and beside the fields; the tree knows all names by their own text.
+const AROUND: &[&str] = &[
     "project",
     "identifiers",
     "relations",
@@ -28,36 +28,13 @@ const NAMES: &[&str] = &[
     "call",
     "identifier",
     "displayCode",
-    "language",
-    "rcn",
-    "id",
-    "acronym",
-    "teaser",
-    "objective",
-    "title",
-    "totalCost",
-    "ecMaxContribution",
-    "startDate",
-    "endDate",
-    "ecSignatureDate",
-    "terminationDate",
-    "duration",
-    "status",
-    "keywords",
-    "grantDoi",
-    "nature",
-    "sourceUpdateDate",
-    "contentCreationDate",
-    "contentUpdateDate",
-    "lastUpdateDate",
-    "frameworkProgramme",
 ];
 
 const VOCABULARY: xml::Vocabulary<&'static str> = xml::Vocabulary {
     // Older releases bind `http://cordis.europa.eu`, the present one binds nothing.
     element: |namespace, local| {
         (namespace.is_empty() || namespace.contains("cordis.europa.eu"))
-            .then(|| NAMES.iter().find(|name| **name == local).copied())
+            .then(|| AROUND.iter().chain(FIELDS).find(|name| **name == local).copied())
             .flatten()
     },
     attributes: &["type", "classification", "ecContribution", "sme", "terminated"],

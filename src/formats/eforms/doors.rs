@@ -106,6 +106,9 @@ pub(in crate::formats) fn of_xml(
     document: &RawDocument,
     number: usize,
 ) -> Result<Option<Notice>, ParseError> {
+    if !names::mentions_notice(text.text()) {
+        return Ok(None);
+    }
     let Some(tree) = text.read(&VOCABULARY)? else { return Ok(None) };
     let found = notices_in(tree.root()).into_iter().next();
     Ok(found.map(|root| super::notice(root, document, number, text.repaired)))

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use memchr::memmem;
+
 use crate::formats::xml::{NameHash, Vocabulary};
 
 const NOTICE: [&str; 3] = [
@@ -128,13 +130,20 @@ pub(super) fn is_root(namespace: &str, local: &str) -> bool {
     !namespace.is_empty() && element(namespace, local).is_some_and(is_notice)
 }
 
+/// The elements that are whole notices.
+const ROOTS: [El; 4] = [
+    El::ContractNotice,
+    El::ContractAwardNotice,
+    El::PriorInformationNotice,
+    El::BusinessRegistrationInformationNotice,
+];
+
 /// Whether the element is a whole notice.
 pub(super) fn is_notice(name: El) -> bool {
-    matches!(
-        name,
-        El::ContractNotice
-            | El::ContractAwardNotice
-            | El::PriorInformationNotice
-            | El::BusinessRegistrationInformationNotice
-    )
+    ROOTS.contains(&name)
+}
+
+/// Whether the name of a whole notice stands anywhere in a text: without it no notice is inside.
+pub(super) fn mentions_notice(text: &str) -> bool {
+    ROOTS.iter().any(|root| memmem::find(text.as_bytes(), root.qualified().as_bytes()).is_some())
 }

@@ -89,7 +89,7 @@ fn party<'t>(node: Node<'t>, reading: &mut Reading<'t>) -> Organisation {
         country: reading.country(in_address(&[El::Country, El::IdentificationCode])),
         nuts: reading.nuts(in_address(&[El::CountrySubentityCode])),
         city: reading.line(in_address(&[El::CityName])),
-        website: reading.line(node.first(El::WebsiteURI)),
+        website: reading.website(node.first(El::WebsiteURI)),
         size: reading.code(node.first(El::CompanySizeCode), "economic-operator-size").map(str::to_owned),
         ..Organisation::default()
     }

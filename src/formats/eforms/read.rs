@@ -1,7 +1,6 @@
 //! Elements → values, with the findings that come up on the way. No block of the schema is known here.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use jiff::civil::{Date, Time, date};
 use jiff::tz::TimeZone;
@@ -10,9 +9,10 @@ use serde_json::Value;
 
 use super::names::El;
 use crate::codes;
+use crate::formats::reading::link;
 use crate::formats::{privacy, xml};
 use crate::issue::{Issue, IssueCode};
-use crate::notice::{Amount, Deadline, Moment, Money, MoneyKind, Text, Vat};
+use crate::notice::{Amount, Deadline, Extra, Moment, Money, MoneyKind, Text, Vat};
 
 pub(super) type Node<'t> = xml::Node<'t, El>;
 
@@ -30,7 +30,7 @@ pub(super) struct Reading<'t> {
     /// ISO 639-1 of BT-702; `und` when the notice does not say.
     pub official: &'t str,
     pub issues: Vec<Issue>,
-    pub extra: BTreeMap<String, Value>,
+    pub extra: Extra,
     languages: Vec<(&'t str, Cow<'static, str>)>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct MoneyField {
 
 impl<'t> Reading<'t> {
     pub fn new() -> Self {
-        Self { official: "und", issues: Vec::new(), extra: BTreeMap::new(), languages: Vec::new() }
+        Self { official: "und", issues: Vec::new(), extra: Extra::new(), languages: Vec::new() }
     }
 
     /// Notes a finding at an element.
@@ -97,12 +97,12 @@ impl<'t> Reading<'t> {
 
     /// Keeps a value that has no home in the notice.
     pub fn keep(&mut self, key: &str, value: impl Into<Value>) {
-        self.extra.insert(key.to_owned(), value.into());
+        self.extra.insert(key.into(), value.into());
     }
 
     /// Keeps one of several values, each once.
     pub fn keep_in_list(&mut self, key: &str, value: &str) {
-        let list = self.extra.entry(key.to_owned()).or_insert_with(|| Value::Array(Vec::new()));
+        let list = self.extra.entry(key.into()).or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(values) = list
             && values.len() < MAX_LIST
             && !values.iter().any(|known| known == value)
@@ -115,7 +115,7 @@ impl<'t> Reading<'t> {
     pub fn keep_text(&mut self, key: &str, text: &Text) {
         if !text.is_empty() {
             let value = serde_json::to_value(text).expect("a map of strings is JSON");
-            self.extra.insert(key.to_owned(), value);
+            self.extra.insert(key.into(), value);
         }
     }
 
@@ -135,6 +135,17 @@ impl<'t> Reading<'t> {
     /// A line of free text in no particular language, without contact data.
     pub fn line(&mut self, node: Option<Node<'t>>) -> Option<String> {
         self.value(node).map(|text| privacy::mask(text).into_owned())
+    }
+
+    /// BT-505; what is no link is kept, without contact data.
+    pub fn website(&mut self, node: Option<Node<'t>>) -> Option<String> {
+        let text = self.value(node)?;
+        let masked = privacy::mask(text);
+        let link = link(text).filter(|_| masked == text);
+        if link.is_none() {
+            self.keep_in_list("BT-505", &masked);
+        }
+        link
     }
 
     /// A code of an eForms list; unknown ones are kept.

@@ -92,7 +92,7 @@ fn ceilings<'t>(lot_result: Node<'t>, notice: &mut Notice, reading: &mut Reading
         }
         if let Some(amount) = reading.amount(values.first(El::ReestimatedValueAmount), values, REESTIMATED) {
             let amount = serde_json::to_value(amount).expect("an amount is JSON");
-            let by_lot = reading.extra.entry("BT-660".to_owned()).or_insert_with(|| serde_json::json!({}));
+            let by_lot = reading.extra.entry("BT-660".into()).or_insert_with(|| serde_json::json!({}));
             if let Some(map) = by_lot.as_object_mut() {
                 map.insert(lot.to_owned(), amount);
             }

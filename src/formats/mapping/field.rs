@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use scraper::{ElementRef, Html, Selector};
 use serde_json::Value;
 
-use super::path::{Found, Path, as_text};
+use super::path::{Found, MAX_FOUND, Path, as_text};
 use super::transform::{Step, run};
 use crate::formats::reading::Reading;
+use crate::issue::IssueCode;
 
 /// One row of a document: a tree, and for HTML the element it was made of.
 pub struct Row<'d> {
@@ -152,7 +153,7 @@ impl Select {
                 own.then_some(element)
                     .into_iter()
                     .chain(element.select(selector))
-                    .take(5000)
+                    .take(MAX_FOUND)
                     .filter_map(|element| {
                         let text = match attr {
                             Some(attr) => element.value().attr(attr)?.to_owned(),
@@ -235,6 +236,10 @@ impl Field {
                 vec![Found { value: Cow::Owned(Value::from(text.as_str())), at: String::from("(const)") }]
             }
         };
+        if found.len() >= MAX_FOUND {
+            let at = found.last().map_or("", |last| last.at.as_str());
+            reading.issue(IssueCode::Truncated, at, &format!("{MAX_FOUND} values or more"));
+        }
         run(&self.steps, found, scope, reading)
     }
 
@@ -251,6 +256,10 @@ impl Field {
         for found in found {
             flatten(&found.value, &found.at, &mut plain);
         }
+        if plain.len() >= MAX_FOUND {
+            let at = plain.last().map_or("", |(_, at)| at.as_str());
+            reading.issue(IssueCode::Truncated, at, &format!("{MAX_FOUND} values or more"));
+        }
         plain
     }
 }
@@ -258,7 +267,7 @@ impl Field {
 /// Plain values as they are, for what has no home in the notice; objects are none.
 pub fn plain(value: &Value, out: &mut Vec<Value>) {
     match value {
-        Value::Array(items) => items.iter().take(5000).for_each(|item| plain(item, out)),
+        Value::Array(items) => items.iter().take(MAX_FOUND).for_each(|item| plain(item, out)),
         Value::Bool(_) | Value::Number(_) => out.push(value.clone()),
         other => {
             let text = as_text(other);
@@ -272,7 +281,7 @@ pub fn plain(value: &Value, out: &mut Vec<Value>) {
 /// Lists inside a value count as several values.
 fn flatten(value: &Value, at: &str, out: &mut Vec<(String, String)>) {
     if let Value::Array(items) = value {
-        for (number, item) in items.iter().enumerate().take(5000) {
+        for (number, item) in items.iter().enumerate().take(MAX_FOUND) {
             flatten(item, &format!("{at}[{number}]"), out);
         }
         return;

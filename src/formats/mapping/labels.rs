@@ -1,5 +1,7 @@
 //! HTML pages as people read them: text with a line for every block, and label→value pairs.
 
+use std::sync::LazyLock;
+
 use ego_tree::NodeRef;
 use scraper::{ElementRef, Html, Node, Selector};
 use serde_json::{Value, json};
@@ -180,10 +182,10 @@ fn line(node: NodeRef<'_, Node>, found: &mut Vec<(String, String)>) {
 }
 
 fn tile(node: NodeRef<'_, Node>, found: &mut Vec<(String, String)>) {
-    let titled = Selector::parse("[title], [data-title]").ok();
-    let Some(titled) = titled else { return };
+    static TITLED: LazyLock<Selector> =
+        LazyLock::new(|| Selector::parse("[title], [data-title]").expect("a selector of two attributes"));
     for element in node.descendants().filter_map(ElementRef::wrap).take(MAX_PAIRS * 4) {
-        if !titled.matches(&element) || element.value().name() == "a" {
+        if !TITLED.matches(&element) || element.value().name() == "a" {
             continue;
         }
         let label = element.value().attr("data-title").or_else(|| element.value().attr("title")).unwrap_or_default();

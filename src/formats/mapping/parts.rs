@@ -14,7 +14,7 @@ use crate::issue::IssueCode;
 use crate::notice::{Award, Duration, Lot, LotKind, MoneyKind, Organisation, Place, Role, Text};
 
 /// Parts of one list.
-const MAX_PARTS: usize = 2000;
+pub(super) const MAX_PARTS: usize = 2000;
 
 impl<'a> Reader<'a> {
     pub(super) fn each_part(
@@ -25,7 +25,13 @@ impl<'a> Reader<'a> {
     ) {
         let Some(Spec::Parts(parts)) = spec else { return };
         for part in parts {
-            for inner in self.scopes(part, scope) {
+            let mut inner = self.scopes(part, scope);
+            if inner.len() > MAX_PARTS {
+                inner.truncate(MAX_PARTS);
+                let at = inner.last().map_or("", |last| last.at.as_str());
+                self.reading.issue(IssueCode::Truncated, at, &format!("more than {MAX_PARTS} parts"));
+            }
+            for inner in inner {
                 if part.when.as_ref().is_none_or(|when| when.holds(&inner)) {
                     take(self, part, &inner);
                 }
@@ -48,7 +54,7 @@ impl<'a> Reader<'a> {
                     path.find(scope.value.as_ref(), &scope.at)
                 };
                 let mut scopes = Vec::new();
-                for Found { value, at } in found.into_iter().take(MAX_PARTS) {
+                for Found { value, at } in found.into_iter().take(MAX_PARTS + 1) {
                     // A list where one was expected is each of its items.
                     match value {
                         Cow::Borrowed(Value::Array(items)) => {
@@ -64,7 +70,7 @@ impl<'a> Reader<'a> {
             }
             Each::Css(selector) => {
                 let elements = scope.element.into_iter().flat_map(|element| element.select(selector));
-                let elements = elements.take(MAX_PARTS).enumerate();
+                let elements = elements.take(MAX_PARTS + 1).enumerate();
                 elements
                     .map(|(number, element)| Scope {
                         row: scope.row,
@@ -91,7 +97,7 @@ impl<'a> Reader<'a> {
                         group.push(pair.clone());
                     }
                 }
-                let groups = groups.into_iter().take(MAX_PARTS);
+                let groups = groups.into_iter().take(MAX_PARTS + 1);
                 groups
                     .map(|(label, group)| {
                         let map = Map::from_iter([("#labels".to_owned(), Value::Array(group))]);
@@ -103,7 +109,7 @@ impl<'a> Reader<'a> {
                 let mut rows: Vec<Map<String, Value>> = Vec::new();
                 for (name, field) in lists {
                     for (number, (text, _)) in field.plain_values(scope, &mut self.reading).into_iter().enumerate() {
-                        if rows.len() <= number && number < MAX_PARTS {
+                        if rows.len() <= number && number <= MAX_PARTS {
                             rows.push(Map::new());
                         }
                         if let Some(row) = rows.get_mut(number) {
@@ -163,7 +169,7 @@ impl<'a> Reader<'a> {
                 }
                 _ => 1,
             };
-            for number in 0..names.min(MAX_PARTS) {
+            for number in 0..names {
                 if let Some(organisation) = reader.organisation(target, part, scope, roles, number) {
                     push_new(&mut found, organisation);
                 }

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-/// Values that one path may yield; bounds the work on hostile documents.
-const MAX_FOUND: usize = 5000;
+/// Values that one path may yield within a row; whoever gets as many reports that there may be more.
+pub const MAX_FOUND: usize = 5000;
 const MAX_DEPTH: usize = 200;
 
 /// A compiled path.
@@ -104,15 +104,20 @@ impl Path {
 
     /// Whether anything is there, if only null.
     pub fn exists(&self, value: &Value) -> bool {
-        !self.walk(value, "").is_empty()
+        !self.walk(value, "", MAX_FOUND).is_empty()
     }
 
-    /// Every value at this path that is not null.
+    /// The values at this path that are not null, [`MAX_FOUND`] of them at most.
     pub fn find<'v>(&self, value: &'v Value, at: &str) -> Vec<Found<'v>> {
-        self.walk(value, at).into_iter().filter(|found| !found.value.is_null()).collect()
+        self.walk(value, at, MAX_FOUND).into_iter().filter(|found| !found.value.is_null()).collect()
     }
 
-    fn walk<'v>(&self, value: &'v Value, at: &str) -> Vec<Found<'v>> {
+    /// Every value at this path that is not null, however many: the rows of a document, never more than it has nodes.
+    pub fn every<'v>(&self, document: &'v Value) -> Vec<Found<'v>> {
+        self.walk(document, "", usize::MAX).into_iter().filter(|found| !found.value.is_null()).collect()
+    }
+
+    fn walk<'v>(&self, value: &'v Value, at: &str, cap: usize) -> Vec<Found<'v>> {
         let mut found: Vec<(&'v Value, String)> = vec![(value, at.to_owned())];
         for (number, step) in self.steps.iter().enumerate() {
             let last = number + 1 == self.steps.len();
@@ -121,7 +126,7 @@ impl Path {
             }
             let mut next = Vec::new();
             for (value, at) in found {
-                apply(step, value, &at, &mut next, 0);
+                apply(step, value, &at, &mut next, (0, cap));
             }
             found = next;
         }
@@ -141,8 +146,11 @@ fn join(at: &str, key: &str) -> String {
     if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") }
 }
 
-fn apply<'v>(step: &Step, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, String)>, depth: usize) {
-    if out.len() >= MAX_FOUND || depth > MAX_DEPTH {
+/// How deep we are, and how many values there may be.
+type Bounds = (usize, usize);
+
+fn apply<'v>(step: &Step, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, String)>, (depth, cap): Bounds) {
+    if out.len() >= cap || depth > MAX_DEPTH {
         return;
     }
     // Lists are walked through, except by the steps that speak about lists.
@@ -153,9 +161,9 @@ fn apply<'v>(step: &Step, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, 
             let at = format!("{at}[{number}]");
             match step {
                 Step::Each | Step::Any => out.push((item, at)),
-                _ => apply(step, item, &at, out, depth + 1),
+                _ => apply(step, item, &at, out, (depth + 1, cap)),
             }
-            if out.len() >= MAX_FOUND {
+            if out.len() >= cap {
                 return;
             }
         }
@@ -169,7 +177,7 @@ fn apply<'v>(step: &Step, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, 
         }
         Step::Any => {
             if let Value::Object(map) = value {
-                out.extend(map.iter().take(MAX_FOUND).map(|(key, value)| (value, join(at, key))));
+                out.extend(map.iter().take(cap).map(|(key, value)| (value, join(at, key))));
             }
         }
         Step::Each => out.push((value, at.to_owned())),
@@ -182,7 +190,7 @@ fn apply<'v>(step: &Step, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, 
             single if *number == 0 => out.push((single, at.to_owned())),
             _ => {}
         },
-        Step::Recursive(key) => recursive(key, value, at, out, depth),
+        Step::Recursive(key) => recursive(key, value, at, out, (depth, cap)),
         Step::Filter { key, test, value: wanted } => {
             let inner = value.get(key.as_str()).filter(|inner| !inner.is_null());
             let text = inner.map(as_text);
@@ -208,8 +216,8 @@ fn apply<'v>(step: &Step, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, 
     }
 }
 
-fn recursive<'v>(key: &str, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, String)>, depth: usize) {
-    if out.len() >= MAX_FOUND || depth > MAX_DEPTH {
+fn recursive<'v>(key: &str, value: &'v Value, at: &str, out: &mut Vec<(&'v Value, String)>, (depth, cap): Bounds) {
+    if out.len() >= cap || depth > MAX_DEPTH {
         return;
     }
     match value {
@@ -219,13 +227,13 @@ fn recursive<'v>(key: &str, value: &'v Value, at: &str, out: &mut Vec<(&'v Value
                 if name == key {
                     out.push((inner, at));
                 } else {
-                    recursive(key, inner, &at, out, depth + 1);
+                    recursive(key, inner, &at, out, (depth + 1, cap));
                 }
             }
         }
         Value::Array(items) => {
             for (number, item) in items.iter().enumerate() {
-                recursive(key, item, &format!("{at}[{number}]"), out, depth + 1);
+                recursive(key, item, &format!("{at}[{number}]"), out, (depth + 1, cap));
             }
         }
         _ => {}

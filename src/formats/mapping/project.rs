@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::field::{Field, Scope, join, plain};
 use super::fields::vat as vat_named;
+use super::parts::MAX_PARTS;
 use super::path::{Found, as_text};
 use super::transform::is_per_language;
 use super::{Mapping, MoneyField, Places, Shape, Spec, TextField, When, rows, stage};
@@ -13,9 +14,6 @@ use crate::ids::RawId;
 use crate::issue::{IssueCode, NonNotice};
 use crate::notice::{Amount, EuFunding, MoneyKind, Notice, Related, Relation, Role, Text, Vat};
 use crate::raw::RawDocument;
-
-/// Parts of one list.
-const MAX_PARTS: usize = 2000;
 
 /// What is known about a row beforehand.
 pub struct About<'a> {
@@ -143,7 +141,7 @@ impl<'a> Reader<'a> {
     fn notice(&mut self, scope: &Scope<'_>) -> Result<Notice, Unreadable> {
         let document = self.about.document;
         if let Some((code, at)) = self.first("language", scope) {
-            self.reading.language = Some(self.reading.language_of(&at, &code));
+            self.reading.language = Some(self.reading.language_of(&at, &code).into_owned());
         }
         let id = self.first("id", scope);
         if id.is_none() && !self.about.shape.hash {
@@ -173,8 +171,8 @@ impl<'a> Reader<'a> {
             }
             match values.len() {
                 0 => {}
-                1 => self.reading.keep(name, values.swap_remove(0)),
-                _ => self.reading.keep(name, values),
+                1 => self.reading.keep(name.as_str(), values.swap_remove(0)),
+                _ => self.reading.keep(name.as_str(), values),
             }
         }
         Ok(notice)

@@ -46,7 +46,7 @@ fn of_tree(document: &Document, whole: &Value, take: Take<'_>) {
         _ if whole.is_array() => Path::each(),
         _ => Path::whole(),
     };
-    for found in path.find(whole, "") {
+    for found in path.every(whole) {
         let mut tree = found.value.into_owned();
         if path.ends_with_any()
             && !found.at.ends_with(']')

@@ -262,7 +262,7 @@ fn one<'r>(step: &Step, found: Vec<Found<'r>>, scope: &Scope<'_>, reading: &mut 
                 let read = formats.iter().find_map(|format| date(format, text, zone.as_ref()));
                 if read.is_none() && !text.is_empty() {
                     reading.issue(IssueCode::BadDate, &found.at, text);
-                    reading.keep(&found.at, text);
+                    reading.keep(found.at.as_str(), text);
                 }
                 read.map(|text| owned(text, found.at))
             })
@@ -333,7 +333,7 @@ fn mapped<'r>(
         };
         // The code as published is kept beside the word that stands for it here.
         if !by_prefix {
-            reading.keep(&at, text);
+            reading.keep(at.as_str(), text);
         }
         match hit {
             Some(word) if word.contains('{') => {

@@ -4,7 +4,7 @@ use super::classifications;
 use super::parties::Parties;
 use super::tender::{amount, text};
 use super::tree::Json;
-use crate::formats::reading::Reading;
+use crate::formats::reading::{Reading, put};
 use crate::issue::IssueCode;
 use crate::notice::{Award, MoneyKind, Notice};
 
@@ -83,7 +83,7 @@ fn award(
     }
     for key in ["date", "awardDate", "dateSigned"] {
         if award.decided_on.is_none() {
-            award.decided_on = node.text_of(key).and_then(|day| reading.date(&format!("awards[].{key}"), &day));
+            award.decided_on = node.text_of(key).and_then(|day| reading.date(&format_args!("awards[].{key}"), &day));
         }
     }
     award.status = node.text_of("status").and_then(|status| match status.as_ref() {
@@ -131,7 +131,7 @@ fn push(mut award: Award, lots: &[String], notice: &mut Notice, reading: &mut Re
     if !others.is_empty() {
         reading.keep_in_list("awards[].relatedLots", &lots.join(" "));
     }
-    notice.awards.push(award);
+    put(&mut notice.awards, award);
     notice.awards.append(&mut others);
 }
 

@@ -1,8 +1,12 @@
 //! Classifications and code lists of OCDS and its profiles → CPV and the eForms codes.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::tree::Json;
 use crate::codes;
-use crate::formats::reading::{Reading, push_new};
+use crate::formats::reading::{Reading, lower, push_new};
 use crate::issue::IssueCode;
 use crate::notice::{Nature, Notice, Organisation};
 
@@ -92,9 +96,11 @@ fn one(classification: &Json<'_>, path: &str, into: &mut Vec<String>, reading: &
     let Some(id) = classification.text_of("id") else { return };
     let is_cpv = match classification.text_of("scheme") {
         Some(scheme) => {
-            let scheme = scheme.to_uppercase();
-            let is = |name: &str| scheme.contains(name);
-            (is("CPV") && !is("CPVS")) || is("ДК") || is("DK021") || is("DK 021")
+            scheme == "CPV" || {
+                let scheme = scheme.to_uppercase();
+                let is = |name: &str| scheme.contains(name);
+                (is("CPV") && !is("CPVS")) || is("ДК") || is("DK021") || is("DK 021")
+            }
         }
         None => codes::cpv_digits(&id).is_some_and(|digits| codes::cpv_label(digits).is_some()),
     };
@@ -168,16 +174,20 @@ const PROCEDURES: &[(&str, &str)] = &[
     ("公開招標", "open"),
 ];
 
+static PROCEDURE_WORDS: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(PROCEDURES.iter().map(|(words, _)| words)).expect("the words are few and short"));
+
 /// BT-105: the publisher's words tell more than the four methods of OCDS; both are kept.
 pub(super) fn procedure(tender: &Json<'_>, notice: &mut Notice, reading: &mut Reading) {
     let details = tender.text_of("procurementMethodDetails");
     let method = tender.text_of("procurementMethod");
-    let by_words = [details.as_ref(), method.as_ref()].into_iter().flatten().find_map(|text| {
+    let by_words = [details.as_deref(), method.as_deref()].into_iter().flatten().find_map(|text| {
         // A whole paragraph about the procedure says many things.
-        let text: String = text.chars().take(150).collect::<String>().to_lowercase();
-        PROCEDURES.iter().find(|(words, _)| text.contains(words)).map(|(_, code)| *code)
+        let beginning = lower(text.char_indices().nth(150).map_or(text, |(at, _)| &text[..at]));
+        let fitting = PROCEDURE_WORDS.find_overlapping_iter(&*beginning).map(|found| found.pattern().as_usize());
+        fitting.min().map(|first| PROCEDURES[first].1)
     });
-    let by_method = method.as_ref().and_then(|method| match method.to_lowercase().as_str() {
+    let by_method = method.as_deref().and_then(|method| match lower(method).as_ref() {
         "open" => Some("open"),
         "selective" => Some("restricted"),
         "limited" | "direct" => Some("neg-wo-call"),
@@ -187,9 +197,7 @@ pub(super) fn procedure(tender: &Json<'_>, notice: &mut Notice, reading: &mut Re
         notice.procedure_type = by_words.or(by_method).map(str::to_owned);
     }
     for (key, text) in [("procurementMethod", method), ("procurementMethodDetails", details)] {
-        if let Some(line) = text.and_then(|text| reading.line(&text)) {
-            reading.keep(&format!("tender.{key}"), line);
-        }
+        reading.keep_line(&format_args!("tender.{key}"), text.as_deref());
     }
 }
 

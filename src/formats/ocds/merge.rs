@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::tree::Json;
+use super::tree::{Json, Members};
 
 /// `wholeListMerge` in the release schema; `classifications` is a list of codes without ids too.
 const REPLACED: &[&str] = &[
@@ -22,15 +22,15 @@ const REPLACED: &[&str] = &[
 pub(super) fn compile<'a>(releases: &[&Json<'a>]) -> Json<'a> {
     let mut sorted: Vec<&Json<'a>> = releases.to_vec();
     sorted.sort_by_key(|release| release.text_of("date").map(Cow::into_owned).unwrap_or_default());
-    let mut merged = Json::Object(Vec::new());
+    let mut merged = Json::Object(Members::default());
     for release in sorted {
         merge(&mut merged, release, "");
     }
     if let Json::Object(members) = &mut merged {
         let tag = Json::List(vec![Json::Text(Cow::Borrowed("compiled"))]);
-        match members.iter_mut().find(|(key, _)| key == "tag") {
-            Some((_, old)) => *old = tag,
-            None => members.push((Cow::Borrowed("tag"), tag)),
+        match members.find_mut("tag") {
+            Some(old) => *old = tag,
+            None => members.push(Cow::Borrowed("tag"), tag),
         }
     }
     merged
@@ -38,25 +38,21 @@ pub(super) fn compile<'a>(releases: &[&Json<'a>]) -> Json<'a> {
 
 fn merge<'a>(old: &mut Json<'a>, new: &Json<'a>, key: &str) {
     match (&mut *old, new) {
-        (Json::Object(old), Json::Object(new)) => {
-            for (key, value) in new {
-                let known = old.iter().position(|(name, _)| name == key);
-                match (known, value.is_null()) {
-                    (Some(at), true) => {
-                        old.remove(at);
-                    }
-                    (Some(at), false) => merge(&mut old[at].1, value, key),
-                    (None, true) => {}
+        (Json::Object(old), Json::Object(_)) => {
+            for (key, value) in new.members() {
+                if value.is_null() {
+                    old.remove(key);
+                } else if let Some(known) = old.find_mut(key) {
+                    merge(known, value, key);
+                } else {
                     // Nulls inside mean "nothing" even where nothing was before.
-                    (None, false) => {
-                        let mut fresh = match value {
-                            Json::Object(_) => Json::Object(Vec::new()),
-                            Json::List(_) => Json::List(Vec::new()),
-                            _ => Json::Null,
-                        };
-                        merge(&mut fresh, value, key);
-                        old.push((key.clone(), fresh));
-                    }
+                    let mut fresh = match value {
+                        Json::Object(_) => Json::Object(Members::default()),
+                        Json::List(_) => Json::List(Vec::new()),
+                        _ => Json::Null,
+                    };
+                    merge(&mut fresh, value, key);
+                    old.push(key.clone(), fresh);
                 }
             }
         }
@@ -91,8 +87,8 @@ pub(super) fn latest<'a>(node: &Json<'a>) -> Json<'a> {
         return value.clone();
     }
     match node {
-        Json::Object(members) => {
-            let kept = members.iter().map(|(key, value)| (key.clone(), latest(value)));
+        Json::Object(_) => {
+            let kept = node.members().iter().map(|(key, value)| (key.clone(), latest(value)));
             Json::Object(kept.filter(|(_, value)| !value.is_null()).collect())
         }
         Json::List(list) => Json::List(list.iter().map(latest).collect()),
@@ -103,8 +99,7 @@ pub(super) fn latest<'a>(node: &Json<'a>) -> Json<'a> {
 /// `[{"releaseID", "releaseDate", "releaseTag", "value"}, …]`
 fn last_version<'j, 'a>(node: &'j Json<'a>) -> Option<&'j Json<'a>> {
     let Json::List(list) = node else { return None };
-    let has = |item: &Json<'_>, name: &str| item.members().iter().any(|(key, _)| key == name);
-    let versioned = |item: &Json<'_>| has(item, "value") && (has(item, "releaseDate") || has(item, "releaseID"));
+    let versioned = |item: &Json<'_>| item.has("value") && (item.has("releaseDate") || item.has("releaseID"));
     let last = list.last()?;
     list.iter().all(versioned).then(|| last.get("value"))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::tree::Json;
 use crate::codes;
-use crate::formats::reading::{Reading, push_new};
+use crate::formats::reading::{Reading, is_lower, push_new};
 use crate::issue::IssueCode;
 use crate::notice::{Organisation, Role};
 
@@ -13,27 +13,27 @@ const MAX_SUPPLIERS: usize = 10_000;
 
 /// The organisations of one release.
 pub(super) struct Parties<'r, 'a> {
-    list: Vec<(&'r Json<'a>, Vec<String>)>,
+    list: Vec<(&'r Json<'a>, Vec<Cow<'r, str>>)>,
     resolved: usize,
 }
 
 impl<'r, 'a> Parties<'r, 'a> {
     pub fn of(release: &'r Json<'a>) -> Self {
         let list = release.get("parties").each().filter(|party| party.is_object());
-        let roles = |party: &Json<'_>| {
+        let roles = |party: &'r Json<'a>| {
             let roles = party.get("roles").each().filter_map(Json::text);
-            roles.map(|role| role.trim().to_lowercase()).collect::<Vec<_>>()
+            roles.map(|role| if is_lower(&role) { role } else { Cow::Owned(role.to_lowercase()) }).collect::<Vec<_>>()
         };
         Self { list: list.map(|party| (party, roles(party))).collect(), resolved: 0 }
     }
 
     /// The parties that have the role.
     pub fn with_role(&self, role: &str) -> Vec<&'r Json<'a>> {
-        let has = |roles: &[String]| roles.iter().any(|known| known == role);
+        let has = |roles: &[Cow<'_, str>]| roles.iter().any(|known| known == role);
         self.list.iter().filter(|(_, roles)| has(roles)).map(|(party, _)| *party).collect()
     }
 
-    fn roles_of(&self, party: &Json<'_>) -> &[String] {
+    fn roles_of(&self, party: &Json<'_>) -> &[Cow<'r, str>] {
         self.list.iter().find(|(known, _)| std::ptr::eq::<Json<'_>>(*known, party)).map_or(&[], |(_, roles)| roles)
     }
 
@@ -82,10 +82,10 @@ impl<'r, 'a> Parties<'r, 'a> {
     fn others(&self, reading: &mut Reading) {
         for (party, roles) in &self.list {
             for role in roles {
-                match role.as_str() {
+                match role.as_ref() {
                     "procuringentity" | "funder" | "payer" | "wholesalebuyer" | "reviewbody" | "mediationbody" => {
                         if let Some(name) = party.text_of("name") {
-                            reading.keep_in_list(&format!("parties.{role}"), &name);
+                            reading.keep_in_list(&["parties.", role].concat(), &name);
                         }
                     }
                     "buyer"
@@ -151,10 +151,10 @@ fn withheld(supplier: Organisation) -> Organisation {
     Organisation { natural_person: true, country: supplier.country, size: supplier.size, ..Organisation::default() }
 }
 
-fn contracting_roles(written: &[String]) -> Vec<Role> {
+fn contracting_roles(written: &[Cow<'_, str>]) -> Vec<Role> {
     let mut roles = vec![Role::Buyer];
     for role in written {
-        match role.as_str() {
+        match role.as_ref() {
             "leadbuyer" | "groupleader" => push_new(&mut roles, Role::Lead),
             "centralpurchasingbody" => push_new(&mut roles, Role::CentralPurchasing),
             _ => {}
@@ -244,9 +244,10 @@ fn identify(node: &Json<'_>, found: &mut Organisation) {
 
 /// `IT-CF-NAN`, `N/A`: an export wrote that there is none.
 fn is_placeholder(id: &str) -> bool {
-    let id = id.trim().to_ascii_uppercase();
+    let id = id.trim();
     let last = id.rsplit('-').next().unwrap_or("");
-    matches!(last, "" | "NAN") || matches!(id.as_str(), "0" | "NULL" | "NONE" | "N/A" | "UNDEFINED")
+    let is = |word: &str| id.eq_ignore_ascii_case(word);
+    last.is_empty() || last.eq_ignore_ascii_case("NAN") || ["0", "NULL", "NONE", "N/A", "UNDEFINED"].into_iter().any(is)
 }
 
 /// `1`, `org-2`, `ORG-0001`, `party3`: numbers within one release.

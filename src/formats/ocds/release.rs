@@ -31,7 +31,7 @@ pub(super) fn notice(
     guessed: Option<&'static str>,
 ) -> Notice {
     let mut reading = Reading::new(TimeZone::UTC);
-    reading.guessed = guessed.map(str::to_owned);
+    reading.guessed = guessed;
     language(release, &mut reading);
     let mut notice = identity(release, document, number, &mut reading);
     let mut parties = Parties::of(release);
@@ -48,8 +48,8 @@ pub(super) fn notice(
     published(release, &mut notice, &mut reading);
     address(release, &mut notice, &mut reading);
     related(release, &mut notice, &mut reading);
-    if let Some(law) = release.at(&["tender", "crossBorderLaw"]).text().and_then(|law| reading.line(&law)) {
-        reading.keep("tender.crossBorderLaw", law);
+    let law = release.at(&["tender", "crossBorderLaw"]).text();
+    if reading.keep_line("tender.crossBorderLaw", law.as_deref()) {
         notice.joint = crate::formats::reading::joint(&notice.buyers);
         if let Some(joint) = &mut notice.joint {
             joint.evidence.push("cross-border-law".to_owned());
@@ -62,7 +62,7 @@ pub(super) fn notice(
 /// BT-702: the language of what has no suffix.
 fn language(release: &Json<'_>, reading: &mut Reading) {
     if let Some(code) = release.text_of("language") {
-        reading.language = Some(reading.language_of("language", &code));
+        reading.language = Some(reading.language_of("language", &code).into_owned());
     }
 }
 
@@ -187,7 +187,7 @@ fn published(release: &Json<'_>, notice: &mut Notice, reading: &mut Reading) {
         let own = section.text_of("datePublished");
         let mut documents = section.get("documents").each().filter(|node| kind(node));
         if let Some(day) = own.or_else(|| documents.find_map(|node| node.text_of("datePublished"))) {
-            notice.published_on = reading.date(&format!("{name}.datePublished"), &day);
+            notice.published_on = reading.date(&format_args!("{name}.datePublished"), &day);
         }
     }
     let Some(written) = release.text_of("date") else {

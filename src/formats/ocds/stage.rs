@@ -1,7 +1,9 @@
 //! Tags, statuses and notice types → where in the life of a procurement a release stands.
 
+use std::borrow::Cow;
+
 use super::tree::Json;
-use crate::formats::reading::Reading;
+use crate::formats::reading::{Reading, lower};
 use crate::issue::IssueCode;
 use crate::notice::Stage;
 
@@ -39,12 +41,12 @@ const UK_TYPES: &[(&str, Stage)] = &[
 /// A notice's stage: of several tags the latest whose section has data; without a tag, or for a compiled release, by
 /// the sections themselves.
 pub(super) fn standing(release: &Json<'_>, notice_type: Option<&str>, reading: &mut Reading) -> Standing {
-    let written: Vec<String> = release.get("tag").each().filter_map(Json::text).map(|tag| tag.to_string()).collect();
-    let tags: Vec<String> =
-        written.iter().flat_map(|tag| tag.split([',', ';'])).map(|tag| tag.trim().to_lowercase()).collect();
+    let written: Vec<Cow<'_, str>> = release.get("tag").each().filter_map(Json::text).collect();
+    let tags: Vec<Cow<'_, str>> =
+        written.iter().flat_map(|tag| tag.split([',', ';'])).map(|tag| lower(tag.trim())).collect();
     let compiled = tags.iter().any(|tag| tag == "compiled");
     let mut found: Option<(usize, bool, Stage, bool)> = None;
-    for tag in &tags {
+    for tag in tags.iter().map(AsRef::as_ref) {
         let Some(rank) = TAGS.iter().rposition(|(start, _, _)| tag.starts_with(start)) else {
             if tag != "compiled" && tag != "bid" && !tag.is_empty() {
                 reading.issue(IssueCode::UnknownCode, "tag", tag);

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::classifications;
 use super::tree::Json;
 use crate::codes;
-use crate::formats::reading::{Reading, place_of_nuts, push_new};
+use crate::formats::reading::{Reading, place_of_nuts, push_new, put};
 use crate::issue::IssueCode;
 use crate::notice::{Amount, Duration, EuFunding, Lot, LotKind, Money, MoneyKind, Notice, Place, Text, Vat};
 
@@ -73,9 +73,7 @@ pub(super) fn read(release: &Json<'_>, notice: &mut Notice, reading: &mut Readin
     for key in
         ["id", "status", "statusDetails", "procurementMethodRationale", "awardCriteria", "submissionMethodDetails"]
     {
-        if let Some(line) = tender.text_of(key).and_then(|text| reading.line(&text)) {
-            reading.keep(&format!("tender.{key}"), line);
-        }
+        reading.keep_line(&format_args!("tender.{key}"), tender.text_of(key).as_deref());
     }
 }
 
@@ -138,9 +136,9 @@ fn lots(tender: &Json<'_>, notice: &mut Notice, reading: &mut Reading) {
         let path = "tender.lots[].techniques.frameworkAgreement.value";
         lot.framework_ceiling = amount(ceiling, path, MoneyKind::Ceiling, reading);
         if let Some(status) = node.text_of("status").filter(|status| status != "active") {
-            reading.keep(&format!("tender.lots[{}].status", lot.id), status.into_owned());
+            reading.keep(format!("tender.lots[{}].status", lot.id), status.into_owned());
         }
-        notice.lots.push(lot);
+        put(&mut notice.lots, lot);
     }
     groups(tender, notice, reading);
     if notice.lots.is_empty() {
@@ -185,7 +183,7 @@ fn groups(tender: &Json<'_>, notice: &mut Notice, reading: &mut Reading) {
         text(node, "description", "tender.lotGroups[].description", &mut group.description, reading);
         let ceiling = node.get("maximumValue");
         group.framework_ceiling = amount(ceiling, "tender.lotGroups[].maximumValue", MoneyKind::Ceiling, reading);
-        notice.lots.push(group);
+        put(&mut notice.lots, group);
     }
 }
 
@@ -211,7 +209,7 @@ fn requirements(node: &Json<'_>, lot: &mut Lot) {
 pub(super) fn duration(period: &Json<'_>, reading: &mut Reading) -> Option<Duration> {
     let mut date = |key: &str| {
         let text = period.text_of(key)?;
-        reading.date(&format!("contractPeriod.{key}"), &text)
+        reading.date(&format_args!("contractPeriod.{key}"), &text)
     };
     let (starts_on, ends_on) = (date("startDate"), date("endDate"));
     // Some exports write a negative number where they know none.

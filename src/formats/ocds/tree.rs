@@ -11,22 +11,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
+use crate::formats::privacy;
+
 /// Elements of one list that are looked at.
 pub(super) const MAX_LIST: usize = 5000;
-
-/// Contact points, persons and beneficial owners; also in `CONTACTS`.
-const PRIVATE: &[&str] = &[
-    "contactPoint",
-    "contactPoints",
-    "additionalContactPoints",
-    "persons",
-    "people",
-    "beneficialOwners",
-    "signatories",
-    "email",
-    "telephone",
-    "faxNumber",
-];
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json<'a> {
@@ -35,10 +23,63 @@ pub(super) enum Json<'a> {
     Number(Number),
     Text(Cow<'a, str>),
     List(Vec<Json<'a>>),
-    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+    Object(Members<'a>),
 }
 
 static NULL: Json<'static> = Json::Null;
+
+/// The members of an object, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Members<'a> {
+    list: Vec<(Cow<'a, str>, Json<'a>)>,
+    /// The kinds of names that are here. Most names that are asked for are not: their kind tells without a search.
+    kinds: u64,
+}
+
+/// One of 64 kinds that a name can be of.
+#[inline]
+fn kind(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let ends = bytes.first().zip(bytes.last()).map_or(0, |(first, last)| first ^ last << 2);
+    1 << ((usize::from(ends) + 3 * bytes.len()) % 64)
+}
+
+impl<'a> Members<'a> {
+    /// The first value of this name.
+    #[inline]
+    pub fn find(&self, name: &str) -> Option<&Json<'a>> {
+        if self.kinds & kind(name) == 0 { None } else { self.search(name) }
+    }
+
+    fn search(&self, name: &str) -> Option<&Json<'a>> {
+        self.list.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    pub fn find_mut(&mut self, name: &str) -> Option<&mut Json<'a>> {
+        self.list.iter_mut().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    pub fn push(&mut self, name: Cow<'a, str>, value: Json<'a>) {
+        self.kinds |= kind(&name);
+        self.list.push((name, value));
+    }
+
+    /// Takes the first member of this name out.
+    pub fn remove(&mut self, name: &str) {
+        if let Some(at) = self.list.iter().position(|(known, _)| known == name) {
+            self.list.remove(at);
+            self.kinds = self.list.iter().fold(0, |kinds, (name, _)| kinds | kind(name));
+        }
+    }
+}
+
+impl<'a> FromIterator<(Cow<'a, str>, Json<'a>)> for Members<'a> {
+    fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Json<'a>)>>(members: I) -> Self {
+        let mut found = Self::default();
+        members.into_iter().for_each(|(name, value)| found.push(name, value));
+        found
+    }
+}
 
 impl<'a> Json<'a> {
     /// The whole text as one value.
@@ -47,15 +88,22 @@ impl<'a> Json<'a> {
     }
 
     /// The member of this name, else null; of a list, that of its first element (`planning` as an array).
+    #[inline]
     pub fn get(&self, key: &str) -> &Json<'a> {
-        match self {
-            Self::Object(members) => members.iter().find(|(name, _)| name == key).map_or(&NULL, |(_, value)| value),
+        let members = match self {
+            Self::Object(members) => members,
             Self::List(list) => match list.first() {
-                Some(first @ Self::Object(_)) => first.get(key),
-                _ => &NULL,
+                Some(Self::Object(members)) => members,
+                _ => return &NULL,
             },
-            _ => &NULL,
-        }
+            _ => return &NULL,
+        };
+        members.find(key).unwrap_or(&NULL)
+    }
+
+    /// Whether an object has a member of this name, be it null.
+    pub fn has(&self, key: &str) -> bool {
+        matches!(self, Self::Object(members) if members.find(key).is_some())
     }
 
     /// Member of member.
@@ -78,7 +126,11 @@ impl<'a> Json<'a> {
 
     /// Whether there is at least one element.
     pub fn any(&self) -> bool {
-        self.each().next().is_some()
+        match self {
+            Self::Null => false,
+            Self::List(_) => self.each().next().is_some(),
+            _ => true,
+        }
     }
 
     pub fn is_null(&self) -> bool {
@@ -92,7 +144,7 @@ impl<'a> Json<'a> {
     /// The members of an object.
     pub fn members(&self) -> &[(Cow<'a, str>, Json<'a>)] {
         match self {
-            Self::Object(members) => members,
+            Self::Object(members) => &members.list,
             _ => &[],
         }
     }
@@ -100,10 +152,10 @@ impl<'a> Json<'a> {
     /// A scalar as text, trimmed; nothing when it is empty. `{"$numberLong": "5"}`, as a database exports it, is one too.
     pub fn text(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Text(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(Cow::Borrowed),
+            Self::Text(text) => Some(trimmed(text)).filter(|text| !text.is_empty()).map(Cow::Borrowed),
             Self::Number(number) => Some(Cow::Owned(number.to_string())),
             Self::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
-            Self::Object(members) => match &members[..] {
+            Self::Object(members) => match &members.list[..] {
                 [(key, value)] if key.starts_with('$') && !value.is_object() => value.text(),
                 _ => None,
             },
@@ -140,7 +192,8 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// For `extra`.
+    /// The same in a form that tests compare.
+    #[cfg(test)]
     pub fn to_value(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -149,7 +202,7 @@ impl<'a> Json<'a> {
             Self::Text(text) => Value::from(text.trim()),
             Self::List(list) => list.iter().take(MAX_LIST).map(Json::to_value).collect(),
             Self::Object(members) => {
-                Value::Object(members.iter().map(|(key, value)| (key.to_string(), value.to_value())).collect())
+                Value::Object(members.list.iter().map(|(key, value)| (key.to_string(), value.to_value())).collect())
             }
         }
     }
@@ -166,7 +219,7 @@ impl<'a> Json<'a> {
                 into.push(']');
             }
             Self::Object(members) => {
-                let mut sorted: Vec<_> = members.iter().collect();
+                let mut sorted: Vec<_> = members.list.iter().collect();
                 sorted.sort_by(|a, b| a.0.cmp(&b.0));
                 into.push('{');
                 for (key, value) in sorted {
@@ -177,8 +230,19 @@ impl<'a> Json<'a> {
                 }
                 into.push('}');
             }
-            scalar => into.push_str(&scalar.to_value().to_string()),
+            Self::Null => into.push_str("null"),
+            Self::Bool(flag) => into.push_str(if *flag { "true" } else { "false" }),
+            Self::Number(number) => into.push_str(&number.to_string()),
+            Self::Text(text) => into.push_str(&Value::from(text.trim()).to_string()),
         }
+    }
+}
+
+/// Without white space at its ends, which hardly any text has.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 
@@ -248,12 +312,12 @@ impl<'de> Deserialize<'de> for Json<'de> {
                 Ok(Json::List(list))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
+                let mut members = Members::default();
                 while let Some(Key(key)) = map.next_key()? {
-                    if PRIVATE.contains(&key.as_ref()) {
+                    if privacy::OCDS.contains(&key.as_ref()) {
                         map.next_value::<IgnoredAny>()?;
                     } else {
-                        members.push((key, map.next_value()?));
+                        members.push(key, map.next_value()?);
                     }
                 }
                 Ok(Json::Object(members))

@@ -261,7 +261,7 @@ fn amounts(notice: &mut Notice, found: &Found, reading: &mut Reading, plan: &Pla
             None => reading.issue(IssueCode::BadAmount, path, text),
         }
         if exact.is_none() {
-            reading.keep(path, text.as_str());
+            reading.keep(path.as_str(), text.as_str());
         }
     }
     // The years' amounts stand in for a total that is not given, or given as zero.
@@ -301,7 +301,7 @@ fn duration(notice: &mut Notice, found: &Found, reading: &mut Reading, around: &
     } else {
         None
     };
-    reading.keep(path, text.as_str());
+    reading.keep(path.as_str(), text.as_str());
     let others = text.chars().filter(char::is_ascii_digit).count() > digits.len();
     // The Italian template asks for months without saying so in the cell.
     let unit = unit.or_else(|| (around.language.as_deref() == Some("it")).then_some("MONTH"));

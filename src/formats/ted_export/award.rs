@@ -2,7 +2,7 @@
 
 use super::names::El;
 use super::read::{Node, clean, day, inside, money, organisation};
-use crate::formats::reading::{Reading, push_new};
+use crate::formats::reading::{Reading, push_new, put};
 use crate::notice::{Award, Lot, LotKind, MoneyKind, Notice, Organisation, Vat};
 
 /// Awards of one notice; the largest real one has some 500.
@@ -47,9 +47,9 @@ pub(super) fn award(node: Node<'_>, notice: &mut Notice, reading: &mut Reading) 
     if let Some(lot) = award.lot.as_ref().filter(|lot| notice.lots.iter().all(|known| known.id != **lot)) {
         let mut lot = Lot::new(lot.clone(), LotKind::Lot);
         lot.title = award.title.clone();
-        notice.lots.push(lot);
+        put(&mut notice.lots, lot);
     }
-    notice.awards.push(award);
+    put(&mut notice.awards, award);
 }
 
 /// The winners; older blocks may hold several addresses.
@@ -86,7 +86,7 @@ pub(super) fn modification(node: Node<'_>, notice: &mut Notice, reading: &mut Re
     for (name, path) in [(El::Before, "VAL_TOTAL_BEFORE"), (El::After, "VAL_TOTAL_AFTER")] {
         if let Some(value) = inside(node, name) {
             let line = format!("{} {}", value.text(), value.attribute("CURRENCY").unwrap_or(""));
-            reading.keep(&format!("INFO_MODIFICATIONS/{path}"), line.trim());
+            reading.keep(format!("INFO_MODIFICATIONS/{path}"), line.trim());
         }
     }
     let texts: Vec<String> = node

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::names::El;
 use super::read::{Node, clean, day, inside, money, organisation};
 use super::{award, codes, refer};
-use crate::formats::reading::{Reading, place_of_nuts, push_new};
+use crate::formats::reading::{Reading, place_of_nuts, push_new, put};
 use crate::notice::{Duration, EuFunding, Lot, LotKind, MoneyKind, Notice, Relation, Role, Stage, Text, Vat};
 
 /// Lots, buyers or changes of one notice; the largest real one has some 300.
@@ -270,7 +270,7 @@ fn lots(top: &[Node<'_>], notice: &mut Notice, reading: &mut Reading) {
             id = format!("{id}#{}", notice.lots.len() + 1);
         }
         let lot = lot(*node, Lot::new(id, kind), notice, reading);
-        notice.lots.push(lot);
+        put(&mut notice.lots, lot);
     }
     // Before 2016 an undivided procedure has no block of its own.
     if notice.lots.is_empty() && matches!(notice.stage, Stage::Planning | Stage::Competition) {
@@ -278,7 +278,7 @@ fn lots(top: &[Node<'_>], notice: &mut Notice, reading: &mut Reading) {
         if let Some(duration) = period.map(|node| duration(node.within(|_| false), reading)) {
             let mut lot = Lot::new("1", kind);
             lot.duration = duration;
-            notice.lots.push(lot);
+            put(&mut notice.lots, lot);
         }
     }
     let gpa = |name| top.iter().find(|node| node.name() == name);

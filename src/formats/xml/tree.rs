@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use super::{Document, Element, MAX_NODES, Node, Tree, Vocabulary, index};
@@ -84,64 +85,41 @@ fn scalar(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// A local name of any vocabulary.
-#[derive(Clone, Copy, PartialEq)]
-struct Name {
-    length: u8,
-    bytes: [u8; 47],
-}
-
-impl Name {
-    /// `None` when it is longer than any name that publishers use.
-    fn new(local: &str) -> Option<Self> {
-        let mut bytes = [0; 47];
-        bytes.get_mut(..local.len())?.copy_from_slice(local.as_bytes());
-        Some(Self { length: u8::try_from(local.len()).ok()?, bytes })
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or("")
-    }
-}
-
-/// What is read of a document whose elements need no namespaces: everything but rendered pages and notices of the
-/// eForms schema, which have a reader of their own.
-fn words(attributes: &'static [&'static str]) -> Vocabulary<Name> {
-    let element = |_: &str, local: &str| match local {
-        "HTML" | "HTMLSYNTHESE" | "EFORMS" => None,
-        local => Name::new(local),
-    };
-    Vocabulary { element, attributes, flow: None }
+/// The elements that are read of a document that needs no namespaces, under their local names: everything but rendered
+/// pages and notices of the eForms schema, which have a reader of their own.
+fn local_name<'a>(_: &str, local: &'a str) -> Option<&'a str> {
+    (!matches!(local, "HTML" | "HTMLSYNTHESE" | "EFORMS")).then_some(local)
 }
 
 /// A whole document as JSON, and its root's name: an element is an object when it has attributes or children, else its
 /// text; repeated elements are a list. Namespaces are left out.
 pub fn to_json(document: &Document<'_>, attributes: &'static [&'static str]) -> Result<(String, Value), ParseError> {
-    let tree = document.read(&words(attributes))?;
+    let tree = document.read(&Vocabulary { element: local_name, attributes, flow: None })?;
     let Some(tree) = tree else { return Ok((String::new(), Value::Null)) };
-    Ok((tree.root().name().as_str().to_owned(), value(tree.root(), attributes)))
+    Ok((tree.root().name().to_owned(), value(tree.root())))
 }
 
 /// Nests no deeper than `MAX_DEPTH`.
-fn value(node: Node<'_, Name>, attributes: &[&str]) -> Value {
-    let mut map = Map::new();
-    for name in attributes {
-        if let Some(text) = node.attribute(name) {
-            map.insert(format!("@{name}"), Value::from(text));
-        }
+fn value(node: Node<'_, &str>) -> Value {
+    let (attributes, children) = (node.attributes(), node.children().count());
+    if attributes.is_empty() && children == 0 {
+        return Value::from(node.text());
+    }
+    let mut map = Map::with_capacity(attributes.len() + children);
+    for (name, text) in attributes {
+        map.insert(format!("@{name}"), Value::from(text.trim()));
     }
     for child in node.children() {
-        let inside = value(child, attributes);
-        match map.get_mut(child.name().as_str()) {
-            Some(Value::Array(list)) => list.push(inside),
-            Some(one) => *one = Value::Array(vec![one.take(), inside]),
-            None => {
-                map.insert(child.name().as_str().to_owned(), inside);
+        let inside = value(child);
+        match map.entry(child.name()) {
+            Entry::Vacant(entry) => {
+                entry.insert(inside);
             }
+            Entry::Occupied(mut entry) => match entry.get_mut() {
+                Value::Array(list) => list.push(inside),
+                one => *one = Value::Array(vec![one.take(), inside]),
+            },
         }
-    }
-    if map.is_empty() {
-        return Value::from(node.text());
     }
     if !node.text().is_empty() {
         map.insert("#text".to_owned(), Value::from(node.text()));

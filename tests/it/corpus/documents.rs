@@ -41,8 +41,13 @@ pub fn readers() -> Readers {
 
 /// A document as an import files it.
 pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
+    document_of("import", name, body)
+}
+
+/// A document of a source.
+pub fn document_of(source: &str, name: &str, body: impl Into<Bytes>) -> RawDocument {
     let origin = Origin {
-        source: SourceId::new("import"),
+        source: SourceId::from(source),
         url: format!("file:{name}"),
         fetched_at: jiff::Timestamp::UNIX_EPOCH,
         run: RunId::new("test"),

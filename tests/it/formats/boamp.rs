@@ -6,20 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tenderwatch::notice::Notice;
 
-use super::{Coverage, document};
+use super::{Coverage, Found, assert_complete, count, document, entries};
 
 /// Documents that are BOAMP's own: rendered pages and a third party's table are not.
 fn files(corpus: &Path) -> Vec<PathBuf> {
-    let folder = corpus.join("national/fr-boamp");
-    let mut found: Vec<PathBuf> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut found = entries(&corpus.join("national/fr-boamp"));
     found.retain(|path| matches!(path.extension().and_then(|e| e.to_str()), Some("xml" | "json")));
-    found.sort();
     found
 }
-
-/// What a second reader finds in one notice, by field.
-type Found = Vec<(&'static str, bool)>;
 
 fn of_xml(body: &str) -> Found {
     let tree = roxmltree::Document::parse(body).expect("well-formed");
@@ -98,18 +92,6 @@ fn ours(notice: &Notice) -> Found {
     ]
 }
 
-/// Adds one notice to the table.
-pub fn count(table: &mut Vec<Coverage>, format: &'static str, there: &Found, read: &Found) {
-    for ((field, there), (_, read)) in there.iter().zip(read) {
-        let at = table.iter().position(|line| line.field == *field).unwrap_or_else(|| {
-            table.push(Coverage { format, field, there: 0, read: 0, why: "" });
-            table.len() - 1
-        });
-        table[at].there += usize::from(*there);
-        table[at].read += usize::from(*there && *read);
-    }
-}
-
 pub fn coverage(corpus: &Path) -> Vec<Coverage> {
     let mut table = Vec::new();
     for path in files(corpus) {
@@ -172,10 +154,5 @@ fn leaks_no_contact(path: &Path, notices: &[Notice]) {
 #[test]
 fn fields_are_read_where_a_second_reader_finds_them() {
     let Some(corpus) = crate::corpus() else { return };
-    let table = coverage(&corpus);
-    assert!(!table.is_empty());
-    for line in table {
-        eprintln!("{:14} {:3} of {:3}", line.field, line.read, line.there);
-        assert!(line.read == line.there || !line.why.is_empty(), "{}: {} of {}", line.field, line.read, line.there);
-    }
+    assert_complete(&coverage(&corpus));
 }

@@ -258,7 +258,12 @@ fn compare(root: Node<'_, '_>, notice: &Notice, check: &mut Checked<'_>) {
         ("buyer NUTS", "efac:Company/cac:PostalAddress/cbc:CountrySubentityCode"),
         ("website", "efac:Company/cbc:WebsiteURI"),
     ] {
-        let published = unique(references.iter().filter_map(|id| first(organisation_node(root, id)?, path)).collect());
+        // An address without a scheme gets one.
+        let whole = |text: String| {
+            if text.to_lowercase().starts_with("www.") { format!("https://{text}") } else { text }
+        };
+        let published = references.iter().filter_map(|id| first(organisation_node(root, id)?, path)).map(whole);
+        let published = unique(published.collect());
         let ours = notice
             .buyers
             .iter()

@@ -6,19 +6,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tenderwatch::notice::{Notice, Stage};
 
-use super::boamp::count;
-use super::{Coverage, document};
+use super::{Coverage, Found, assert_complete, count, document, entries};
 
 fn files(corpus: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(corpus.join("national/fr-decp"))
-        .expect("a folder")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    found.sort();
-    found
+    entries(&corpus.join("national/fr-decp"))
 }
-
-type Found = Vec<(&'static str, bool)>;
 
 /// By the names of a contract's fields, wherever its kind puts them.
 fn found(has: impl Fn(&str) -> bool) -> Found {
@@ -98,10 +90,5 @@ fn every_contract_is_read() {
 #[test]
 fn fields_are_read_where_a_second_reader_finds_them() {
     let Some(corpus) = crate::corpus() else { return };
-    let table = coverage(&corpus);
-    assert!(!table.is_empty());
-    for line in table {
-        eprintln!("{:14} {:3} of {:3}", line.field, line.read, line.there);
-        assert!(line.read == line.there || !line.why.is_empty(), "{}: {} of {}", line.field, line.read, line.there);
-    }
+    assert_complete(&coverage(&corpus));
 }

@@ -133,6 +133,25 @@ fn the_place_of_every_field_is_told() {
 }
 
 #[test]
+fn rows_are_not_cut_and_parts_that_are_leave_a_finding() {
+    let row = |number: usize, award: serde_json::Value| {
+        let id = format!("n-{number}");
+        serde_json::json!({ "noticeId": id, "title": "Boots", "type": "Award Notice", "award": award })
+    };
+    let award = |number: usize| serde_json::json!({ "number": format!("c-{number}"), "amount": "12.50" });
+    let mut rows: Vec<_> = (0..12_000).map(|number| row(number, award(0))).collect();
+    rows.push(row(12_000, (0..2100).map(award).collect()));
+    let body = serde_json::json!({ "totalRecords": rows.len(), "opportunitiesData": rows }).to_string();
+    let (reader, parsed) = read("many", body.into_bytes()).expect("readable");
+    assert_eq!((reader.as_str(), parsed.notices.len(), parsed.records.read), ("mapped:us-sam", 12_001, 12_001));
+    let last = &parsed.notices[12_000];
+    assert_eq!(last.awards.len(), 2000);
+    let cut: Vec<_> = last.issues.iter().filter(|issue| issue.code.as_str() == "truncated").collect();
+    assert_eq!(cut.len(), 1, "{cut:?}");
+    assert!(parsed.notices[..12_000].iter().all(|notice| notice.issues.iter().all(|i| i.code.as_str() != "truncated")));
+}
+
+#[test]
 fn what_no_definition_knows_is_named_and_a_forced_one_refuses() {
     let error = read("x", b"{\"nobody\": 1}".to_vec()).expect_err("unknown");
     assert!(matches!(error.code(), "not-xml" | "unsupported-format"), "{error}");
