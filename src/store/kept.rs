@@ -380,16 +380,17 @@ impl Kept {
         Ok(())
     }
 
-    /// Requests to a source since a moment, those of runs that were killed included.
+    /// Requests to a source between two moments, those of runs that were killed included. What a clock that ran ahead
+    /// has noted for later does not count.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn asked_since(&self, source: &SourceId, since: Timestamp) -> Result<u64, StoreError> {
+    pub fn asked_between(&self, source: &SourceId, since: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         self.database
             .connection
             .query_row(
-                "SELECT coalesce(sum(requests), 0) FROM asked WHERE source = ?1 AND hour > ?2",
-                params![source.as_str(), since.as_second() / 3600],
+                "SELECT coalesce(sum(requests), 0) FROM asked WHERE source = ?1 AND hour > ?2 AND hour <= ?3",
+                params![source.as_str(), since.as_second() / 3600, now.as_second() / 3600],
                 |row| row.get(0),
             )
             .map_err(self.database.error("count requests"))
@@ -429,6 +430,50 @@ impl Kept {
             receipts.push(serde_json::from_str(&text).map_err(|error| self.shape("a receipt", &error.to_string()))?);
         }
         Ok(receipts)
+    }
+
+    /// How far a source had been read by the newest run that began no later than `now`: what to rely on when the
+    /// cursor comes from a clock that ran ahead.
+    ///
+    /// # Errors
+    /// What SQLite says, or a receipt that does not read back.
+    pub fn watermark_by(&self, source: &SourceId, now: Timestamp) -> Result<Option<String>, StoreError> {
+        let error = self.database.error("read receipts");
+        let mut statement = self
+            .database
+            .connection
+            .prepare("SELECT receipt FROM receipts JOIN runs USING (run_id) ORDER BY number DESC")
+            .map_err(&error)?;
+        let mut rows = statement.query([]).map_err(&error)?;
+        while let Some(row) = rows.next().map_err(&error)? {
+            let text: String = row.get(0).map_err(&error)?;
+            let receipt: Receipt =
+                serde_json::from_str(&text).map_err(|error| self.shape("a receipt", &error.to_string()))?;
+            let mine = receipt.sources.into_iter().find(|mine| mine.source == *source);
+            if let Some(position) = mine.filter(|_| receipt.started_at <= now).and_then(|mine| mine.watermark.to) {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
+    }
+
+    /// When the first run began whose receipt is kept.
+    ///
+    /// # Errors
+    /// What SQLite says, or a receipt that does not read back.
+    pub fn first_run(&self) -> Result<Option<Timestamp>, StoreError> {
+        let text: Option<String> = self
+            .database
+            .connection
+            .query_row("SELECT receipt FROM receipts JOIN runs USING (run_id) ORDER BY number LIMIT 1", [], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(self.database.error("read receipts"))?;
+        let receipt: Option<Receipt> = text
+            .map(|text| serde_json::from_str(&text).map_err(|error| self.shape("a receipt", &error.to_string())))
+            .transpose()?;
+        Ok(receipt.map(|receipt| receipt.started_at))
     }
 
     /// What to send with the next request for this address.

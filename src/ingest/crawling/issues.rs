@@ -83,6 +83,13 @@ impl SourceRun<'_, '_, '_> {
                 let today = self.now.to_zoned(self.crawler.zone()).date();
                 let days = i64::try_from(plan.first_run.as_secs() / 86_400).unwrap_or(0);
                 let first = self.crawler.discover(today.saturating_sub(days.days())).await?;
+                if let Some(Issue { year, number }) = first
+                    && number > 1
+                    && self.options.sample.is_none()
+                {
+                    // Where the first run begins stands from now on, however late the first good one is.
+                    self.move_cursor(Issue { year, number: number - 1 }, None)?;
+                }
                 Ok(first.map(|issue| Start { issue, moves: true, listed: true }))
             }
         }
