@@ -23,7 +23,7 @@ pub struct Pages<'p> {
     twice: u64,
     total: Option<u64>,
     /// Every page and every row so far.
-    pages: HashSet<u64>,
+    answers: HashSet<u64>,
     seen: HashSet<u64>,
     last_token: Option<String>,
     known_in_a_row: u32,
@@ -83,7 +83,7 @@ impl<'p> Pages<'p> {
             rows: 0,
             twice: 0,
             total: None,
-            pages: HashSet::new(),
+            answers: HashSet::new(),
             seen: HashSet::new(),
             last_token: None,
             known_in_a_row: 0,
@@ -173,7 +173,7 @@ impl<'p> Pages<'p> {
         } else if paging.total.is_some() && self.asked <= 1 && page.count > 0 {
             return Verdict::Drifted("it declares no total".to_owned());
         }
-        if page.count > 0 && !self.pages.insert(page.print) {
+        if page.count > 0 && !self.answers.insert(page.print) {
             return Verdict::Drifted(format!("page {} repeats an earlier one", self.asked));
         }
         if let Some(cap) = &paging.cap {
@@ -342,7 +342,7 @@ impl<'p> Pages<'p> {
         } else {
             self.backwards = true;
             // The first page is not counted: it is asked again when the walk gets there.
-            self.pages.clear();
+            self.answers.clear();
             if pages == 1 {
                 self.rows = page.count;
                 return self.ended();
