@@ -207,6 +207,7 @@ impl<'a> Crawler<'a> {
             let fetched = self.send(&request).await?;
             match self.meaning(&fetched, true) {
                 Meaning::There if !fetched.body.is_empty() => return Ok(Answer::There(Box::new(fetched))),
+                Meaning::There | Meaning::Again if tries < TRIES => self.pause().await?,
                 Meaning::There => {
                     return Err(CrawlError::Faulty { url: shown(&url), reason: "an empty answer".to_owned() });
                 }
@@ -218,7 +219,6 @@ impl<'a> Crawler<'a> {
                     return Err(drifted(&url, "status 304 to a question without conditions".to_owned()));
                 }
                 Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: shown(&url), reason }),
-                Meaning::There | Meaning::Again if tries < TRIES => self.pause().await?,
                 Meaning::Again => {
                     let reason = format!("status {} {tries} times", fetched.status);
                     return Err(CrawlError::Faulty { url: shown(&url), reason });
