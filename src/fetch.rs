@@ -62,6 +62,8 @@ const KEPT: &[&str] = &[
     "retry-after",
     "x-amzn-waf-action",
 ];
+/// Bytes a second at which a large file may come: each second's worth is another second of patience.
+const FAIR_PACE: u64 = 256 << 10;
 /// No robots.txt makes us slower than that, and none may take longer to come than the other.
 const SLOWEST: Duration = Duration::from_hours(1);
 const ROBOTS_TIME: Duration = Duration::from_mins(1);
@@ -431,11 +433,13 @@ impl Fetcher {
                 return Err(too_large());
             }
             let mut sink = Sink::new(self.folder.clone(), limit, overflow, gzip);
+            let mut end = end;
             while !sink.is_full() {
                 let next = timeout_at(end, timeout(idle, response.chunk())).await;
                 let next = next.map_err(|_| within("the answer", patience))?;
                 let next = next.map_err(|_| within("waiting for the next byte", idle))?;
                 let Some(chunk) = next.map_err(|error| FetchError::from_body(url, error))? else { break };
+                end += Duration::from_millis(chunk.len() as u64 * 1000 / FAIR_PACE);
                 route.policy.tally.received(sink.push(&chunk).await.map_err(full)?);
             }
             sink.finish().await.map_err(full)?

@@ -44,6 +44,9 @@ pub struct SourceHealth {
     /// Details that wait for the next run.
     #[serde(default)]
     pub waiting: u64,
+    /// Details that were asked for in vain too often.
+    #[serde(default)]
+    pub given_up: u64,
 }
 
 /// What became of one document.

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::derived::{Applied, Batch, Counts, Derived, PreparedNotice, StoredDocument};
-pub use self::kept::{Kept, StoredValidators};
+pub use self::kept::{DetailEnd, Kept, StoredValidators};
 use crate::archive::Position;
 
 /// Why the store could not do it.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::intake::Intake;
-use super::{IngestError, Progress, Session, Workspace};
+use super::{IngestError, Progress, Session, Told, Workspace};
 use crate::config::Limits;
 use crate::formats::Reader;
 use crate::ids::SourceId;
@@ -95,7 +95,7 @@ pub fn import(
             current = at;
             match done.and_then(|()| intake.push(origin, body, &mut receipts[at])) {
                 Ok(()) => {
-                    progress(&receipts[at], name);
+                    progress(&receipts[at], Told::At(name));
                     ControlFlow::Continue(())
                 }
                 Err(error) => {

@@ -19,7 +19,7 @@ use crate::search::IndexDocument;
 use crate::store::{Batch, Derived, Kept, PreparedNotice, StoredDocument};
 
 const BATCH_DOCUMENTS: usize = 128;
-const BATCH_BYTES: usize = 16 << 20;
+const BATCH_BYTES: usize = 8 << 20;
 
 /// Takes in the documents of one source. While one batch is brought into archive, store and index, the next one is
 /// already read; batches become durable one after the other.
@@ -32,6 +32,8 @@ pub(super) struct Intake<'s, 'w> {
     /// Read, and not yet archived.
     read: ReadBatch,
     uncommitted: u64,
+    /// Documents that were known before, and known to be unreadable.
+    unreadable: u64,
 }
 
 /// Quarantined documents that are named one by one; a broken package may have a hundred thousand.
@@ -49,7 +51,7 @@ impl<'s, 'w> Intake<'s, 'w> {
     pub fn new(session: &'s Mutex<Session<'w>>, reader: Option<Reader>) -> Self {
         let read = ReadBatch::default();
         let workspace = locked(session).workspace;
-        Self { session, workspace, reader, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
+        Self { session, workspace, reader, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0, unreadable: 0 }
     }
 
     /// The session, for a moment: hold it no longer than a statement.
@@ -60,6 +62,11 @@ impl<'s, 'w> Intake<'s, 'w> {
     /// What reads documents, and what they are classified with.
     pub fn workspace(&self) -> &'w Workspace {
         self.workspace
+    }
+
+    /// Documents so far that came again and could not be read then either.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
     }
 
     /// Documents that were added and are in no receipt yet.
@@ -135,24 +142,27 @@ impl<'s, 'w> Intake<'s, 'w> {
     }
 
     fn without_known(
-        &self,
+        &mut self,
         documents: Vec<RawDocument>,
         receipt: &mut SourceReceipt,
     ) -> Result<Vec<RawDocument>, IngestError> {
         let mut fresh = Vec::with_capacity(documents.len());
         let session = self.session();
+        let mut unreadable = 0;
         let mut seen: HashSet<(SourceId, RawId)> =
             self.read.documents.iter().map(|document| (document.origin.source.clone(), document.id)).collect();
         for document in documents {
             receipt.bytes += document.body.len() as u64;
-            let known = session.derived.has_document(&document.origin.source, &document.id)?
-                || !seen.insert((document.origin.source.clone(), document.id));
-            if known {
+            let stored = session.derived.document(&document.origin.source, &document.id)?;
+            unreadable += u64::from(stored == Some(false));
+            if stored.is_some() || !seen.insert((document.origin.source.clone(), document.id)) {
                 receipt.count_document(&DocumentOutcome::Duplicate);
             } else {
                 fresh.push(document);
             }
         }
+        drop(session);
+        self.unreadable += unreadable;
         Ok(fresh)
     }
 }

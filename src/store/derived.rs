@@ -287,16 +287,18 @@ impl Derived {
             .map_err(self.database.error("read the change sequence"))
     }
 
-    /// Whether these bytes are known under this source.
+    /// Whether these bytes are known under this source, and if so, whether they could be read.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn has_document(&self, source: &SourceId, raw_id: &RawId) -> Result<bool, StoreError> {
+    pub fn document(&self, source: &SourceId, raw_id: &RawId) -> Result<Option<bool>, StoreError> {
         let error = self.database.error("look up a document");
         self.database
             .connection
-            .prepare_cached("SELECT 1 FROM documents WHERE source = ?1 AND raw_id = ?2")
-            .and_then(|mut statement| statement.exists(params![source.as_str(), raw_id.as_bytes()]))
+            .prepare_cached("SELECT code IS NULL FROM documents WHERE source = ?1 AND raw_id = ?2")
+            .and_then(|mut statement| {
+                statement.query_row(params![source.as_str(), raw_id.as_bytes()], |row| row.get(0)).optional()
+            })
             .map_err(error)
     }
 

@@ -1,8 +1,13 @@
 //! Proofs that take minutes, one at a time: `cargo test --test long -- kills [KILLS] [SEED]`, `-- memory [MB]`,
-//! `-- large [MB] [ROWS]`, `-- spoil [TIMES] [SEED]`.
+//! `-- large [MB] [ROWS]`, `-- bulk [MB]`, `-- spoil [TIMES] [SEED]`, `-- kills_of_faulty [KILLS] [SEED]`.
 #![expect(clippy::print_stdout, reason = "a proof prints its figures")]
 
+mod bulk;
+#[path = "../faulty/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod faulty;
 mod kill;
+mod kill_faulty;
 mod large;
 mod memory;
 mod spoil;
@@ -21,11 +26,18 @@ fn main() {
             println!("{}", figures.line());
             figures.assert_clean();
         }
+        "kills_of_faulty" => {
+            let kills = usize::try_from(number(500)).expect("a number of kills");
+            let figures = kill_faulty::prove(kills, number(2026), |line| println!("{line}"));
+            println!("{}", figures.line());
+            figures.assert_clean();
+        }
+        "bulk" => bulk::prove(number(3000)),
         "memory" => memory::prove(number(200)),
         "large" => large::prove(number(2000), number(500_000)),
         "spoil" => spoil::prove(number(100), number(2026)),
         _ => println!(
-            "nothing proved: say `kills [KILLS] [SEED]`, `memory [MB]`, `large [MB] [ROWS]` or `spoil [TIMES] [SEED]`"
+            "nothing proved: say `kills [KILLS] [SEED]`, `kills_of_faulty [KILLS] [SEED]`, `bulk [MB]`, `memory [MB]`, `large [MB] [ROWS]` or `spoil [TIMES] [SEED]`"
         ),
     }
 }

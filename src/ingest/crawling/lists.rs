@@ -11,14 +11,14 @@ use url::Url;
 use super::{SourceRun, Stop};
 use crate::crawl::{Answer, CrawlError, Item, Limits, PageRows, Pages, Step, Verdict, crossed, steps};
 use crate::fetch::{Fetched, Validators};
-use crate::formats::probe::{self, text_at};
+use crate::formats::probe::{self, RowProbe, text_at};
 use crate::formats::{Parsed, Reader};
 use crate::ids::RawId;
-use crate::ingest::IngestError;
+use crate::ingest::{IngestError, Told};
 use crate::raw::RawDocument;
 use crate::records::{Cursor, DocumentOutcome};
 use crate::source::{Ask, Catalogue, Filling, IdRange, Method, Missing, PagingKind, PlanKind, Question};
-use crate::store::StoredValidators;
+use crate::store::{DetailEnd, StoredValidators};
 use crate::unpack::{self, Entry};
 
 /// Items in a row that fail before the rest is left for the next run.
@@ -73,6 +73,10 @@ impl SourceRun<'_, '_, '_> {
         let was_begun = |step: &Step| step.items.iter().any(|item| unfinished.contains(&item.key));
         let (begun, rest): (Vec<usize>, Vec<usize>) = (0..steps.len()).partition(|at| was_begun(&steps[*at]));
         let moves = self.moves(steps, cursor.as_deref());
+        if let (true, None, Some(first)) = (moves, &cursor, steps.first().and_then(|step| step.before.as_ref())) {
+            // Where the first run begins stands from now on, however late the first good one is.
+            self.set_watermark(first)?;
+        }
         let mut failures = 0;
         for at in begun.into_iter().chain(rest) {
             match self.step(&steps[at], unfiltered).await {
@@ -142,7 +146,7 @@ impl SourceRun<'_, '_, '_> {
                     }
                 }
             }
-            (self.progress)(&self.receipt, &item.key);
+            (self.progress)(&self.receipt, Told::At(&item.key));
         }
         if !whole {
             return Ok(State::Open);
@@ -175,7 +179,8 @@ impl SourceRun<'_, '_, '_> {
             _ => SignedDuration::ZERO,
         };
         let read = self.intake.session().kept.window(&self.source.id, &item.key)?;
-        Ok(read.is_some_and(|read| read.duration_since(span.end.timestamp()) >= settles))
+        // One that was read by a clock that ran ahead may have been read too early.
+        Ok(read.is_some_and(|read| read <= self.now && read.duration_since(span.end.timestamp()) >= settles))
     }
 
     /// The watermark moves to the end of the last step before which nothing is open.
@@ -207,7 +212,9 @@ impl SourceRun<'_, '_, '_> {
         if forward {
             self.intake.flush(&mut self.receipt)?;
             let cursor = Cursor { source: self.source.id.clone(), position: position.to_owned(), as_of: self.now };
-            self.intake.session().kept.set_cursor(&cursor)?;
+            if !self.holds_cursor {
+                self.intake.session().kept.set_cursor(&cursor)?;
+            }
             self.receipt.watermark.to = Some(position.to_owned());
         }
         Ok(())
@@ -284,14 +291,25 @@ impl SourceRun<'_, '_, '_> {
         match answer {
             Answer::There(fetched) => {
                 let validators = fetched.validators();
-                let failed = self.receipt.documents.failed;
-                let before = self.receipt.records.read;
+                let (before, unreadable) = (self.receipt.documents, self.intake.unreadable());
+                let read = self.receipt.records.read;
                 self.take_package(*fetched)?;
                 self.intake.flush(&mut self.receipt)?;
-                if self.receipt.documents.failed == failed {
-                    self.keep_validators(&url, validators)?;
+                let after = self.receipt.documents;
+                let drifted = |reason: &str| {
+                    let (url, reason) = (url.clone(), reason.to_owned());
+                    Err(Stop::Theirs(CrawlError::Drifted { url, reason }))
+                };
+                if after.failed > before.failed {
+                    return drifted("not all of it could be taken in");
                 }
-                Ok(Ended::Whole(Some(self.receipt.records.read - before).filter(|rows| *rows > 0)))
+                // One document among others may be spoilt for good; an answer of which nothing can be read is none.
+                let unreadable = after.quarantined - before.quarantined + self.intake.unreadable() - unreadable;
+                if unreadable > 0 && unreadable == after.fetched - before.fetched {
+                    return drifted("none of its documents can be read");
+                }
+                self.keep_validators(&url, validators)?;
+                Ok(Ended::Whole(Some(self.receipt.records.read - read).filter(|rows| *rows > 0)))
             }
             Answer::Unchanged => {
                 self.receipt.documents.not_modified += 1;
@@ -382,11 +400,13 @@ impl SourceRun<'_, '_, '_> {
         let source = self.source;
         let answer = probe::Answer::new(body, &fetched.headers);
         let index = source.detail.as_ref().and_then(|detail| detail.index.as_ref());
-        let rows = match (index, &source.paging.rows) {
-            (Some(index), _) => Some(answer.rows(&index.rows)),
-            (None, Some(rows)) => Some(answer.rows(rows)),
-            (None, None) => None,
-        };
+        let probe = index.map(|index| &index.rows).or(source.paging.rows.as_ref());
+        if let (Some(RowProbe::Path(_)), None) = (probe, answer.tree()) {
+            // Without this it would be a list without rows.
+            let (url, reason) = (fetched.url.to_string(), "it is neither JSON nor XML".to_owned());
+            return Err(Stop::Theirs(CrawlError::Drifted { url, reason }));
+        }
+        let rows = probe.map(|probe| answer.rows(probe));
         if let (Some(_), Some(rows)) = (index, &rows) {
             let known = self.queue_index(rows)?;
             return Ok(PageRows {
@@ -395,13 +415,21 @@ impl SourceRun<'_, '_, '_> {
                 all_old: false,
                 last: rows.last().cloned(),
                 print: print_of(rows, body),
+                prints: rows.iter().map(print_of_row).collect(),
             });
         }
         let origin = self.origin(fetched.url.as_str(), fetched.status, &fetched.headers);
+        let mut unreadable = None;
         let parsed = if self.needs_parse() {
             let document = RawDocument::new(origin.clone(), body.clone());
             let readers = &self.intake.workspace().readers;
-            readers.parse(&document, source.document.reader.as_ref()).ok().map(|(_, parsed)| parsed)
+            match readers.parse(&document, source.document.reader.as_ref()) {
+                Ok((_, parsed)) => Some(parsed),
+                Err(error) => {
+                    unreadable = Some(error.to_string()).filter(|_| !source.document.unpack);
+                    None
+                }
+            }
         } else {
             None
         };
@@ -415,16 +443,13 @@ impl SourceRun<'_, '_, '_> {
         let count = match (&rows, &parsed) {
             (Some(rows), _) => rows.len() as u64,
             (None, Some(parsed)) => parsed.records.read,
-            // What cannot be read is quarantined when it is taken in; it is a row for the list.
+            // A package, whose rows nobody counts.
             (None, None) => 1,
         };
-        let print = match (&rows, &parsed) {
-            (Some(rows), _) => print_of(rows, body),
-            (None, Some(parsed)) => {
-                let ids: Vec<Value> = parsed.notices.iter().map(|notice| Value::from(notice.id.as_str())).collect();
-                print_of(&ids, body)
-            }
-            (None, None) => print_of(&[], body),
+        let known_by: Vec<Value> = match (&rows, &parsed) {
+            (Some(rows), _) => rows.clone(),
+            (None, Some(parsed)) => parsed.notices.iter().map(|notice| Value::from(notice.id.as_str())).collect(),
+            (None, None) => Vec::new(),
         };
         if source.document.unpack {
             self.take_package(Fetched {
@@ -438,7 +463,13 @@ impl SourceRun<'_, '_, '_> {
         } else {
             self.intake.push(origin, body.clone(), &mut self.receipt)?;
         }
-        Ok(PageRows { count, known, all_old, last: rows.and_then(|rows| rows.last().cloned()), print })
+        if let Some(reason) = unreadable {
+            // It is in quarantine, where it can be looked at; its rows are not in.
+            return Err(Stop::Theirs(CrawlError::Drifted { url: fetched.url.to_string(), reason }));
+        }
+        let last = rows.and_then(|rows| rows.last().cloned());
+        let (print, prints) = (print_of(&known_by, body), known_by.iter().map(print_of_row).collect());
+        Ok(PageRows { count, known, all_old, last, print, prints })
     }
 
     /// A list without rows holds no document: its shapes could not even be told apart.
@@ -662,7 +693,7 @@ impl SourceRun<'_, '_, '_> {
             let row = [(resource.url.clone(), modified.clone(), String::new())];
             let session = &mut self.intake.session();
             session.kept.queue_details(&self.source.id, &row, true)?;
-            session.kept.settle_detail(&self.source.id, &resource.url, false)?;
+            session.kept.settle_detail(&self.source.id, &resource.url, DetailEnd::In)?;
         }
         Ok(())
     }
@@ -701,7 +732,7 @@ impl SourceRun<'_, '_, '_> {
         let Some(canary) = &self.source.check.canary else { return Ok(()) };
         let health = self.intake.session().kept.health(&self.source.id)?.unwrap_or_default();
         let every = SignedDuration::try_from(canary.every).unwrap_or(SignedDuration::ZERO);
-        if health.canary.is_some_and(|seen| self.now.duration_since(seen) < every) {
+        if health.canary.is_some_and(|seen| seen <= self.now && self.now.duration_since(seen) < every) {
             return Ok(());
         }
         let question =
@@ -779,8 +810,14 @@ fn wrong(ask: &Ask, reason: String) -> Stop {
 
 /// The same for the same rows; of the bytes, where no row is known.
 fn print_of(rows: &[Value], body: &[u8]) -> u64 {
-    let digest =
-        if rows.is_empty() { RawId::of(body) } else { RawId::of(&serde_json::to_vec(rows).unwrap_or_default()) };
-    let bytes = digest.as_bytes();
-    u64::from_le_bytes(bytes[..8].try_into().expect("a digest has 32 bytes"))
+    if rows.is_empty() { print_of_bytes(body) } else { print_of_bytes(&serde_json::to_vec(rows).unwrap_or_default()) }
+}
+
+fn print_of_row(row: &Value) -> u64 {
+    print_of_bytes(&serde_json::to_vec(row).unwrap_or_default())
+}
+
+fn print_of_bytes(bytes: &[u8]) -> u64 {
+    let digest = RawId::of(bytes);
+    u64::from_le_bytes(digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
 }
