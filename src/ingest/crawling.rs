@@ -386,7 +386,7 @@ impl SourceRun<'_, '_, '_> {
             source: self.source.id.clone(),
             url: url.to_owned(),
             fetched_at: self.now,
-            run: self.intake.session().run.clone(),
+            run: self.intake.run().clone(),
             status: Some(status),
             headers: headers.to_vec(),
             member: Vec::new(),

@@ -12,7 +12,7 @@ use super::{IngestError, Session, Workspace};
 use crate::analysis::Stems;
 use crate::archive::{self, Archive, Prepared};
 use crate::formats::{ParseError, Reader};
-use crate::ids::{RawId, SourceId};
+use crate::ids::{RawId, RunId, SourceId};
 use crate::raw::{Origin, RawDocument};
 use crate::records::{DocumentOutcome, RecordCounts, SourceReceipt};
 use crate::search::IndexDocument;
@@ -26,6 +26,7 @@ const BATCH_BYTES: usize = 16 << 20;
 pub(super) struct Intake<'s, 'w> {
     session: &'s Mutex<Session<'w>>,
     workspace: &'w Workspace,
+    run: RunId,
     reader: Option<Reader>,
     pending: Vec<(Origin, Bytes)>,
     pending_bytes: usize,
@@ -48,8 +49,11 @@ impl<'s, 'w> Intake<'s, 'w> {
     /// Several sources may share a session: each batch is brought in by itself.
     pub fn new(session: &'s Mutex<Session<'w>>, reader: Option<Reader>) -> Self {
         let read = ReadBatch::default();
-        let workspace = locked(session).workspace;
-        Self { session, workspace, reader, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
+        let (workspace, run) = {
+            let session = locked(session);
+            (session.workspace, session.run.clone())
+        };
+        Self { session, workspace, run, reader, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
     }
 
     /// The session, for a moment: hold it no longer than a statement.
@@ -60,6 +64,11 @@ impl<'s, 'w> Intake<'s, 'w> {
     /// What reads documents, and what they are classified with.
     pub fn workspace(&self) -> &'w Workspace {
         self.workspace
+    }
+
+    /// Which run this is; nobody waits for the session to know that.
+    pub fn run(&self) -> &RunId {
+        &self.run
     }
 
     /// Documents that were added and are in no receipt yet.

@@ -29,7 +29,7 @@ fn main() {
         "spoil" => spoil::prove(number(100), number(2026)),
         "polite" => {
             let hosts = usize::try_from(number(50)).expect("a number of hosts");
-            let hosts = polite::prove(hosts, Duration::from_secs(number(12)));
+            let hosts = polite::prove(hosts, Duration::from_secs(number(20)));
             hosts.iter().for_each(|host| println!("{}", host.line()));
             let bad = |host: &&polite::Host| !host.violations().is_empty() || host.share() < 0.95;
             let bad: Vec<String> = hosts.iter().filter(bad).map(polite::Host::line).collect();

@@ -79,12 +79,13 @@ impl Host {
     pub fn line(&self) -> String {
         let gaps: Vec<Duration> = self.seen().windows(2).map(|two| two[1] - two[0]).collect();
         format!(
-            "{:>4} ms, jitter {:.2}, answers in {:>2} ms: {:>4} requests, smallest gap {:.1} ms, {} violations, {:.1} % of the limit",
+            "{:>4} ms, jitter {:.2}, answers in {:>2} ms: {:>4} requests, gaps of {:.1} to {:.1} ms, {} violations, {:.1} % of the limit",
             self.delay.as_millis(),
             self.jitter,
             self.lag.as_millis(),
             self.requests(),
             gaps.iter().min().map_or(0.0, |gap| gap.as_secs_f64() * 1000.0),
+            gaps.iter().max().map_or(0.0, |gap| gap.as_secs_f64() * 1000.0),
             self.violations().len(),
             self.share() * 100.0
         )
