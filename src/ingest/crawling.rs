@@ -246,24 +246,27 @@ impl Job<'_, '_, '_> {
                 return Ok(());
             }
             Ok(crawler) => {
-                let mut run = SourceRun {
-                    source,
-                    options: self.options,
-                    now: self.now,
-                    crawler,
-                    intake: Intake::new(session, None),
-                    receipt: receipt.clone(),
-                    progress: self.progress,
-                    reserved: 0,
-                };
-                let ended = runtime.block_on(run.run());
-                let tally = run.crawler.tally();
-                run.receipt.requests = tally.requests();
-                run.receipt.bytes = tally.bytes();
-                run.receipt.waited_ms = tally.waited_ms();
-                let sent = i64::try_from(tally.requests()).unwrap_or(i64::MAX);
-                locked().kept.add_asked(&source.id, self.now, sent - run.reserved)?;
-                *receipt = run.receipt;
+                let ended = std::thread::scope(|threads| {
+                    let mut run = SourceRun {
+                        source,
+                        options: self.options,
+                        now: self.now,
+                        crawler,
+                        intake: Intake::new(threads, session, None),
+                        receipt: receipt.clone(),
+                        progress: self.progress,
+                        reserved: 0,
+                    };
+                    let ended = runtime.block_on(run.run());
+                    let tally = run.crawler.tally();
+                    run.receipt.requests = tally.requests();
+                    run.receipt.bytes = tally.bytes();
+                    run.receipt.waited_ms = tally.waited_ms();
+                    let sent = i64::try_from(tally.requests()).unwrap_or(i64::MAX);
+                    locked().kept.add_asked(&source.id, self.now, sent - run.reserved)?;
+                    *receipt = run.receipt;
+                    ended
+                });
                 ended?;
             }
         }
@@ -295,19 +298,19 @@ impl Job<'_, '_, '_> {
 }
 
 /// One source while it is read.
-struct SourceRun<'r, 's, 'w> {
+struct SourceRun<'r, 's, 'e, 'w> {
     source: &'r Source,
     options: &'r CrawlOptions,
     now: Timestamp,
     crawler: Crawler<'r>,
-    intake: Intake<'s, 'w>,
+    intake: Intake<'s, 'e, 'w>,
     receipt: SourceReceipt,
     progress: Progress<'r>,
     /// Requests that are noted already.
     reserved: i64,
 }
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     async fn run(&mut self) -> Result<(), IngestError> {
         let cursor = self.intake.session().kept.cursor(&self.source.id)?.map(|cursor| cursor.position);
         self.receipt.watermark = Watermark { from: cursor.clone(), to: cursor.clone() };
