@@ -10,6 +10,7 @@ pub mod issue; //        2  a finding about data: where, what value, which code
 pub mod raw; //          2  bytes as they came, and where they came from
 pub mod notice; //       3  the normalised model and its value types
 pub mod analysis; //     4  text → tokens, for classifier, index and query alike
+pub mod versions; //     4  what counts as a change of a notice, and what changed
 pub mod records; //      5  plain stored shapes that several modules exchange: cursor, receipt, counts
 pub mod config; //       6  config.toml → RawConfig → Config
 pub mod archive; //      7  the raw documents: an append-only, content-addressed log

@@ -276,6 +276,21 @@ impl SourceReceipt {
         }
     }
 
+    /// Adds what a batch of documents was.
+    pub fn add(&mut self, batch: &Self) {
+        let (documents, other) = (&mut self.documents, &batch.documents);
+        documents.fetched += other.fetched;
+        documents.duplicate += other.duplicate;
+        documents.parsed += other.parsed;
+        documents.quarantined += other.quarantined;
+        documents.failed += other.failed;
+        self.records.add(&batch.records);
+        self.notices.new += batch.notices.new;
+        self.notices.changed += batch.notices.changed;
+        self.notices.unchanged += batch.notices.unchanged;
+        self.issues += batch.issues;
+    }
+
     /// Whether both sums hold.
     pub fn is_balanced(&self) -> bool {
         let documents = &self.documents;

@@ -67,25 +67,21 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
 }
 
 /// A declaration that stands elsewhere than at the beginning is no XML, and the reader below would take its encoding
-/// seriously in mid-text.
+/// seriously in mid-text: it becomes an instruction that means nothing. What is left out could make another one of
+/// what stands around it, so nothing is left out.
 fn without_declarations(text: &str) -> Cow<'_, [u8]> {
     const DECLARATION: &str = "<?xml";
     let text = text.trim_start();
     let rest = text.strip_prefix(DECLARATION).and_then(|rest| rest.split_once("?>")).map_or(text, |(_, rest)| rest);
-    if !rest.contains(DECLARATION) {
+    let mut parts = rest.split(DECLARATION);
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    if clean.len() == rest.len() {
         return Cow::Borrowed(rest.as_bytes());
     }
-    let mut clean = String::with_capacity(rest.len());
-    for (at, part) in rest.split(DECLARATION).enumerate() {
-        let is_declaration = at > 0 && part.starts_with(char::is_whitespace);
-        match part.split_once("?>").filter(|_| is_declaration) {
-            Some((_, after)) => clean.push_str(after),
-            None if at == 0 => clean.push_str(part),
-            None => {
-                clean.push_str(DECLARATION);
-                clean.push_str(part);
-            }
-        }
+    for part in parts {
+        let is_declaration = part.is_empty() || part.starts_with(|c: char| c.is_whitespace() || c == '?');
+        clean.push_str(if is_declaration { "<?declaration" } else { DECLARATION });
+        clean.push_str(part);
     }
     Cow::Owned(clean.into_bytes())
 }
@@ -168,10 +164,17 @@ mod tests {
     fn a_declaration_in_mid_text_is_no_encoding() {
         let torn =
             "<?xml version='1.0' encoding='ISO-8859-1'?><rss><a/><?xml version=\"1.0\" encoding=\"UTF-8\"?><b/></rss>";
-        assert_eq!(without_declarations(torn), Cow::Borrowed(b"<rss><a/><b/></rss>".as_slice()));
+        let whole = b"<rss><a/><?declaration version=\"1.0\" encoding=\"UTF-8\"?><b/></rss>".as_slice();
+        assert_eq!(without_declarations(torn), Cow::Borrowed(whole));
         let styled = "<?xml version='1.0'?><?xml-stylesheet href='a'?><rss/>";
         assert_eq!(without_declarations(styled), Cow::Borrowed(b"<?xml-stylesheet href='a'?><rss/>".as_slice()));
-        for text in [torn, styled, "<?xml a", "<rss><?xml b</rss>"] {
+        // One inside the other, as a fuzzer made it: without the inner one the outer one would be whole.
+        let padding = "\0".repeat(120);
+        let nested = format!(
+            "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><?xml version=\"1\n<rdf:RDF .xmlns\0\0:<?xml ve&sion=\"1.0\" \
+             encoding=\"ISO-8/59-1\"?>\n\u{fffd}rdf:RDF{padding} xmlns:.0\" encoding=\"ISO-8859-1\"?>\n<rdf:RDF xmlnsrdf=\""
+        );
+        for text in [torn, styled, &nested, "<?xml a", "<rss><?xml b</rss>", "<rss><?xml?></rss>", "<rss><?xml<?xml "] {
             let parser = feed_rs::parser::Builder::new().build();
             let _no_panic = parser.parse(&without_declarations(text)[..]);
         }

@@ -246,27 +246,30 @@ impl Job<'_, '_, '_> {
                 return Ok(());
             }
             Ok(crawler) => {
-                let mut run = SourceRun {
-                    source,
-                    options: self.options,
-                    now: self.now,
-                    crawler,
-                    intake: Intake::new(session, None),
-                    receipt: receipt.clone(),
-                    progress: self.progress,
-                    reserved: 0,
-                    tables: HashMap::new(),
-                    holds_cursor: false,
-                };
-                let ended = runtime.block_on(run.run());
-                (self.progress)(&run.receipt, Told::Ended);
-                let tally = run.crawler.tally();
-                run.receipt.requests = tally.requests();
-                run.receipt.bytes = tally.bytes();
-                run.receipt.waited_ms = tally.waited_ms();
-                let sent = i64::try_from(tally.requests()).unwrap_or(i64::MAX);
-                locked().kept.add_asked(&source.id, self.now, sent - run.reserved)?;
-                *receipt = run.receipt;
+                let ended = std::thread::scope(|threads| {
+                    let mut run = SourceRun {
+                        source,
+                        options: self.options,
+                        now: self.now,
+                        crawler,
+                        intake: Intake::new(threads, session, None),
+                        receipt: receipt.clone(),
+                        progress: self.progress,
+                        reserved: 0,
+                        tables: HashMap::new(),
+                        holds_cursor: false,
+                    };
+                    let ended = runtime.block_on(run.run());
+                    (self.progress)(&run.receipt, Told::Ended);
+                    let tally = run.crawler.tally();
+                    run.receipt.requests = tally.requests();
+                    run.receipt.bytes = tally.bytes();
+                    run.receipt.waited_ms = tally.waited_ms();
+                    let sent = i64::try_from(tally.requests()).unwrap_or(i64::MAX);
+                    locked().kept.add_asked(&source.id, self.now, sent - run.reserved)?;
+                    *receipt = run.receipt;
+                    ended
+                });
                 ended?;
             }
         }
@@ -298,12 +301,12 @@ impl Job<'_, '_, '_> {
 }
 
 /// One source while it is read.
-struct SourceRun<'r, 's, 'w> {
+struct SourceRun<'r, 's, 'e, 'w> {
     source: &'r Source,
     options: &'r CrawlOptions,
     now: Timestamp,
     crawler: Crawler<'r>,
-    intake: Intake<'s, 'w>,
+    intake: Intake<'s, 'e, 'w>,
     receipt: SourceReceipt,
     progress: Progress<'r>,
     /// Requests that are noted already.
@@ -314,7 +317,7 @@ struct SourceRun<'r, 's, 'w> {
     holds_cursor: bool,
 }
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     async fn run(&mut self) -> Result<(), IngestError> {
         let cursor = self.cursor()?;
         self.receipt.watermark = Watermark { from: cursor.clone(), to: cursor.clone() };
@@ -408,7 +411,7 @@ impl SourceRun<'_, '_, '_> {
             source: self.source.id.clone(),
             url: url.to_owned(),
             fetched_at: self.now,
-            run: self.intake.session().run.clone(),
+            run: self.intake.run().clone(),
             status: Some(status),
             headers: headers.to_vec(),
             member: Vec::new(),

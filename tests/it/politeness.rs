@@ -4,6 +4,7 @@
 //! clock in `src/fetch/gate.rs`; here delays are tiny and only lower bounds are asserted.
 
 mod bodies;
+mod many;
 mod refusals;
 mod robots;
 mod session;

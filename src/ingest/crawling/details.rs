@@ -23,7 +23,7 @@ const FAILURES: u32 = 3;
 /// Tries of a detail before it is given up.
 const TRIES: u32 = 3;
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     /// Queues the details of an index; how many rows at its end were known and unchanged.
     pub(super) fn queue_index(&mut self, rows: &[Value]) -> Result<u64, IngestError> {
         let Some(detail) = &self.source.detail else { return Ok(0) };

@@ -17,7 +17,7 @@ use crate::unpack::{self, Entry};
 /// A gap that is looked past before it is taken for the end.
 const LOOK_PAST: u32 = 1;
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     pub(super) async fn issues(&mut self, cursor: Option<Issue>) -> Result<(), Stop> {
         let Some(Start { mut issue, mut moves, mut listed }) = self.start(cursor).await? else { return Ok(()) };
         // A sample is for trying out: it never counts as having read anything.

@@ -44,7 +44,7 @@ enum State {
     Suspicious,
 }
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     /// Everything the plan says, then the details that wait.
     pub(super) async fn items(&mut self, cursor: Option<String>) -> Result<(), Stop> {
         self.look_for_canary().await?;
