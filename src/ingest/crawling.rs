@@ -1,6 +1,8 @@
 //! `crawl`: what is due of each source, many side by side; a cursor moves only past what is complete.
 
+mod catalogue;
 mod details;
+mod files;
 mod issues;
 mod lists;
 

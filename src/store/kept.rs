@@ -301,6 +301,22 @@ impl Kept {
         Ok(queued)
     }
 
+    /// Notes under which mark something is in that never waited: in one step, so that a kill leaves nothing waiting.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn note_detail(&mut self, source: &SourceId, key: &str, mark: &str) -> Result<(), StoreError> {
+        self.database
+            .connection
+            .prepare_cached(
+                "INSERT INTO details (source, key, mark, texts, waits, tries) VALUES (?1, ?2, ?3, '', 0, 0)
+                 ON CONFLICT (source, key) DO UPDATE SET mark = ?3, waits = 0, tries = 0",
+            )
+            .and_then(|mut statement| statement.execute([source.as_str(), key, mark]))
+            .map_err(self.database.error("note a detail"))?;
+        Ok(())
+    }
+
     /// The mark under which a detail was last asked for.
     ///
     /// # Errors

@@ -1,33 +1,28 @@
 //! Windows, periods, files of a catalogue, numbers: item by item; the watermark moves only past what is proven whole.
 
-use std::ops::ControlFlow;
-
 use bytes::Bytes;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::Value;
-use url::Url;
 
 use super::{SourceRun, Stop};
-use crate::crawl::{Answer, CrawlError, Item, Limits, PageRows, Pages, Step, Verdict, crossed, steps};
-use crate::fetch::{Fetched, Validators};
-use crate::formats::probe::{self, RowProbe, text_at};
+use crate::crawl::{Answer, CrawlError, Item, Limits, PageRows, Pages, Step, Verdict, steps};
+use crate::fetch::Fetched;
+use crate::formats::probe::{self, RowProbe};
 use crate::formats::{Parsed, Reader};
 use crate::ids::RawId;
 use crate::ingest::{IngestError, Told};
 use crate::raw::RawDocument;
-use crate::records::{Cursor, DocumentOutcome};
-use crate::source::{Ask, Catalogue, Filling, IdRange, Method, Missing, PagingKind, PlanKind, Question};
-use crate::store::{DetailEnd, StoredValidators};
-use crate::unpack::{self, Entry};
+use crate::records::Cursor;
+use crate::source::{Ask, Filling, IdRange, Missing, PagingKind, PlanKind};
 
 /// Items in a row that fail before the rest is left for the next run.
-const FAILURES: u32 = 3;
+pub(super) const FAILURES: u32 = 3;
 /// A file that is expected and does not come is waited for so long before it counts as a failure.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(10 * 24);
 
 /// How an item ended.
-enum Ended {
+pub(super) enum Ended {
     /// All of it is in; how many rows there were, where that is known.
     Whole(Option<u64>),
     /// It may still come.
@@ -200,7 +195,7 @@ impl SourceRun<'_, '_, '_, '_> {
         }
     }
 
-    fn set_watermark(&mut self, position: &str) -> Result<(), IngestError> {
+    pub(super) fn set_watermark(&mut self, position: &str) -> Result<(), IngestError> {
         // Positions are times, days or numbers, each of which is compared as what it is.
         let forward = match &self.receipt.watermark.to {
             None => true,
@@ -265,86 +260,6 @@ impl SourceRun<'_, '_, '_, '_> {
             && self.source.check.require.is_empty()
             && self.source.check.error.is_none()
             && self.source.check.publishes.is_none()
-    }
-
-    async fn file(&mut self, item: &Item, missing: Missing) -> Result<Ended, Stop> {
-        let question = self.plan().ask.fill(&item.filling).map_err(|reason| wrong(&self.plan().ask, reason))?;
-        self.one_file(&question, missing).await
-    }
-
-    async fn one_file(&mut self, question: &Question, missing: Missing) -> Result<Ended, Stop> {
-        let url = question.address();
-        let validators = self.validators(question)?;
-        // A first run needs the whole file, and so does a file whose beginning holds nothing known.
-        let head = self.source.change.head.filter(|_| self.receipt.watermark.from.is_some());
-        self.reserve()?;
-        let answer = match self.crawler.ask(&Question { head, ..question.clone() }, validators).await? {
-            Answer::There(fetched) if fetched.status == 206 => {
-                if self.take_head(*fetched)? {
-                    return Ok(Ended::Whole(None));
-                }
-                self.reserve()?;
-                self.crawler.ask(question, None).await?
-            }
-            answer => answer,
-        };
-        match answer {
-            Answer::There(fetched) => {
-                let validators = fetched.validators();
-                let (before, unreadable) = (self.receipt.documents, self.intake.unreadable());
-                let read = self.receipt.records.read;
-                self.take_package(*fetched)?;
-                self.intake.flush(&mut self.receipt)?;
-                let after = self.receipt.documents;
-                let drifted = |reason: &str| {
-                    let (url, reason) = (url.clone(), reason.to_owned());
-                    Err(Stop::Theirs(CrawlError::Drifted { url, reason }))
-                };
-                if after.failed > before.failed {
-                    return drifted("not all of it could be taken in");
-                }
-                // One document among others may be spoilt for good; an answer of which nothing can be read is none.
-                let unreadable = after.quarantined - before.quarantined + self.intake.unreadable() - unreadable;
-                if unreadable > 0 && unreadable == after.fetched - before.fetched {
-                    return drifted("none of its documents can be read");
-                }
-                self.keep_validators(&url, validators)?;
-                Ok(Ended::Whole(Some(self.receipt.records.read - read).filter(|rows| *rows > 0)))
-            }
-            Answer::Unchanged => {
-                self.receipt.documents.not_modified += 1;
-                Ok(Ended::Whole(None))
-            }
-            Answer::Missing if missing == Missing::NotYet => Ok(Ended::NotYet),
-            Answer::Missing | Answer::Empty => Ok(Ended::Whole(Some(0))),
-        }
-    }
-
-    /// Takes in the beginning of a newest-first file, up to its last whole line; whether something in it was known.
-    fn take_head(&mut self, mut fetched: Fetched) -> Result<bool, Stop> {
-        let limit = self.intake.workspace().config.limits.document;
-        let url = fetched.url.to_string();
-        let body = std::mem::take(&mut fetched.body).into_bytes(limit).map_err(|error| IngestError::Io {
-            action: format!("read the answer of {url}"),
-            reason: error.to_string(),
-        })?;
-        let Some(body) = body else { return Ok(false) };
-        let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let body = body.slice(..end);
-        let origin = self.origin(&url, fetched.status, &fetched.headers);
-        let document = RawDocument::new(origin.clone(), body.clone());
-        let readers = &self.intake.workspace().readers;
-        let Ok((_, parsed)) = readers.parse(&document, self.source.document.reader.as_ref()) else { return Ok(false) };
-        let session = self.intake.session();
-        let mut known = false;
-        for notice in &parsed.notices {
-            known |= session.derived.notice(&notice.id)?.is_some();
-        }
-        drop(session);
-        if known {
-            self.intake.push(origin, body, &mut self.receipt)?;
-        }
-        Ok(known)
     }
 
     async fn list(&mut self, item: &Item, missing: Missing, unfiltered: Option<u64>) -> Result<Ended, Stop> {
@@ -517,187 +432,6 @@ impl SourceRun<'_, '_, '_, '_> {
         Ok((known, all_old))
     }
 
-    /// Everything in an answer that may be a package, as a stream.
-    pub(super) fn take_package(&mut self, mut fetched: Fetched) -> Result<(), Stop> {
-        let url = fetched.url.to_string();
-        let mut template = self.origin(&url, fetched.status, &fetched.headers);
-        template.container = Some(fetched.body.id()).filter(|_| self.source.document.unpack);
-        let limits = self.intake.workspace().config.limits.clone();
-        let sample = self.options.sample;
-        let mut failure = None;
-        let mut stopped = false;
-        let mut body = std::mem::take(&mut fetched.body);
-        let reader = body.reader().map_err(|error| IngestError::Io {
-            action: format!("read the answer of {url}"),
-            reason: error.to_string(),
-        })?;
-        let outcome = unpack::walk(&url, reader, &limits, &mut |entry| match entry {
-            Entry::Document { path, body } => {
-                if sample.is_some_and(|sample| self.receipt.documents.fetched + self.intake.pending() >= sample) {
-                    stopped = true;
-                    return ControlFlow::Break(());
-                }
-                let origin = crate::raw::Origin { member: path, ..template.clone() };
-                match self.intake.push(origin, body, &mut self.receipt) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        failure = Some(error);
-                        ControlFlow::Break(())
-                    }
-                }
-            }
-            Entry::Ignored { .. } => {
-                self.receipt.documents.ignored += 1;
-                ControlFlow::Continue(())
-            }
-            Entry::Refused { path, reason } => {
-                self.receipt.count_document(&DocumentOutcome::Failed);
-                self.receipt.fail(format!("{} of {url} {reason}", path.join(" ")));
-                ControlFlow::Continue(())
-            }
-        });
-        if let Some(error) = failure {
-            return Err(Stop::Ours(error));
-        }
-        if let Err(error) = outcome {
-            self.receipt.count_document(&DocumentOutcome::Failed);
-            self.receipt.fail(error.to_string());
-        }
-        if stopped {
-            self.intake.flush(&mut self.receipt)?;
-            return Err(Stop::Enough);
-        }
-        Ok(())
-    }
-
-    /// What the last answer of this address said about its version; only for what has an address of its own.
-    fn validators(&self, question: &Question) -> Result<Option<Validators>, IngestError> {
-        if !self.source.change.conditional || question.method != Method::Get || self.options.sample.is_some() {
-            return Ok(None);
-        }
-        let stored = self.intake.session().kept.validators(&question.address())?;
-        let validators = Validators { etag: stored.etag, last_modified: stored.last_modified };
-        Ok(Some(validators).filter(|validators| *validators != Validators::default()))
-    }
-
-    fn keep_validators(&self, url: &str, validators: Option<Validators>) -> Result<(), IngestError> {
-        let Some(validators) = validators.filter(|_| self.source.change.conditional) else { return Ok(()) };
-        if self.options.sample.is_none() {
-            let stored = StoredValidators { etag: validators.etag, last_modified: validators.last_modified };
-            self.intake.session().kept.set_validators(url, &stored, self.now)?;
-        }
-        Ok(())
-    }
-
-    async fn catalogue(&mut self, catalogue: &Catalogue) -> Result<(), Stop> {
-        let source = self.source;
-        let ask = &source.plan.as_ref().expect("only sources with a plan are crawled").ask;
-        let mut resources = Vec::new();
-        for item in crossed(self.plan(), "", &Filling::default(), None) {
-            let mut pages = Pages::new(&source.paging, ask, &item.filling).map_err(|reason| wrong(ask, reason))?;
-            while let Some(question) = pages.next_question() {
-                self.reserve()?;
-                let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
-                let Answer::There(fetched) = answer else { break };
-                let answer = probe::Answer::new(&body, &fetched.headers);
-                let rows = answer.rows(&catalogue.rows);
-                let page = PageRows {
-                    count: rows.len() as u64,
-                    last: rows.last().cloned(),
-                    print: print_of(&rows, &body),
-                    ..PageRows::default()
-                };
-                resources.extend(rows.iter().filter_map(|row| Resource::of(catalogue, row, &fetched.url)));
-                match pages.judge(&answer, &page, fetched.url.as_str()) {
-                    Verdict::More | Verdict::Whole => {}
-                    Verdict::Capped(reason) => {
-                        return Err(Stop::Theirs(CrawlError::Capped { url: question.address(), reason }));
-                    }
-                    Verdict::Drifted(reason) => {
-                        return Err(Stop::Theirs(CrawlError::Drifted { url: question.address(), reason }));
-                    }
-                }
-            }
-        }
-        if resources.is_empty() {
-            let reason = "its index names no resource that the definition picks".to_owned();
-            return Err(Stop::Theirs(CrawlError::Drifted { url: ask.url.clone(), reason }));
-        }
-        resources.sort_by(|a, b| (&b.modified, &b.name).cmp(&(&a.modified, &a.name)));
-        resources.dedup_by(|a, b| a.url == b.url);
-        resources.truncate(catalogue.newest.unwrap_or(usize::MAX));
-        self.resources(catalogue, &resources).await
-    }
-
-    /// The oldest first, so that what is newer is read later; unchanged ones are not asked at all.
-    async fn resources(&mut self, catalogue: &Catalogue, resources: &[Resource]) -> Result<(), Stop> {
-        let mut failures = 0;
-        let mut whole = true;
-        for resource in resources.iter().rev() {
-            let mark = self.intake.session().kept.detail_mark(&self.source.id, &resource.url)?;
-            if resource.modified.is_some() && mark == resource.modified {
-                continue;
-            }
-            match self.resource(catalogue, resource).await {
-                Ok(()) => failures = 0,
-                Err(Stop::Theirs(error)) if may_go_on(&error) => {
-                    whole = false;
-                    failures += 1;
-                    self.fail(&error);
-                    if failures >= FAILURES {
-                        break;
-                    }
-                }
-                Err(stop) => return Err(stop),
-            }
-        }
-        if whole && self.options.sample.is_none() {
-            self.set_watermark(&self.now.to_string())?;
-        }
-        Ok(())
-    }
-
-    async fn resource(&mut self, catalogue: &Catalogue, resource: &Resource) -> Result<(), Stop> {
-        let mut url = resource.url.clone();
-        if let Some((ask, token)) = &catalogue.then {
-            let filling =
-                Filling::default().text("url", url.clone()).text("name", resource.name.clone().unwrap_or_default());
-            let filling = filling.text("id", resource.name.clone().unwrap_or_default()).text("token", "");
-            let question = ask.fill(&filling).map_err(|reason| wrong(ask, reason))?;
-            self.reserve()?;
-            let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
-            let Answer::There(fetched) = answer else {
-                let reason = "the token's address is not there".to_owned();
-                return Err(Stop::Theirs(CrawlError::Drifted { url: question.address(), reason }));
-            };
-            let token = probe::Answer::new(&body, &fetched.headers).first(token);
-            let Some(token) = token else {
-                let reason = "it has no token".to_owned();
-                return Err(Stop::Theirs(CrawlError::Drifted { url: question.address(), reason }));
-            };
-            url = url.replace("{token}", &token);
-        }
-        let question = Question {
-            url,
-            ..Ask::get("").fill(&Filling::default()).unwrap_or_else(|_| unreachable!("no placeholder"))
-        };
-        let before = self.receipt.documents.failed;
-        if let Ended::NotYet = self.one_file(&question, Missing::NotYet).await? {
-            self.receipt.fail(format!("{} is named by the index, but not there", resource.url));
-            return Ok(());
-        }
-        if let Some(modified) = &resource.modified
-            && self.receipt.documents.failed == before
-            && self.options.sample.is_none()
-        {
-            let row = [(resource.url.clone(), modified.clone(), String::new())];
-            let session = &mut self.intake.session();
-            session.kept.queue_details(&self.source.id, &row, true)?;
-            session.kept.settle_detail(&self.source.id, &resource.url, DetailEnd::In)?;
-        }
-        Ok(())
-    }
-
     async fn numbers(&mut self, range: &IdRange, cursor: Option<String>) -> Result<(), Stop> {
         let last = cursor.and_then(|text| text.parse::<u64>().ok());
         let mut id = last.map_or(range.first, |last| last + range.step);
@@ -767,28 +501,6 @@ impl SourceRun<'_, '_, '_, '_> {
     }
 }
 
-/// A file that an index names.
-struct Resource {
-    url: String,
-    modified: Option<String>,
-    name: Option<String>,
-}
-
-impl Resource {
-    fn of(catalogue: &Catalogue, row: &Value, base: &Url) -> Option<Self> {
-        let picked =
-            catalogue.pick.iter().all(|(path, pattern)| text_at(row, path).is_some_and(|text| pattern.is_match(&text)));
-        let url = text_at(row, &catalogue.url).filter(|_| picked)?;
-        let url = base.join(&url).ok()?.to_string();
-        let url = match &catalogue.rewrite {
-            Some((from, to)) => from.replace(&url, to.as_str()).into_owned(),
-            None => url,
-        };
-        let at = |path: &Option<_>| path.as_ref().and_then(|path| text_at(row, path));
-        Some(Self { url, modified: at(&catalogue.modified), name: at(&catalogue.name) })
-    }
-}
-
 /// Whether the next item may do better.
 pub(super) fn may_go_on(error: &CrawlError) -> bool {
     match error {
@@ -804,12 +516,12 @@ fn has_later_rows(states: &[State], at: usize) -> bool {
     states[at + 1..].contains(&State::Whole(true))
 }
 
-fn wrong(ask: &Ask, reason: String) -> Stop {
+pub(super) fn wrong(ask: &Ask, reason: String) -> Stop {
     Stop::Theirs(CrawlError::Drifted { url: ask.url.clone(), reason })
 }
 
 /// The same for the same rows; of the bytes, where no row is known.
-fn print_of(rows: &[Value], body: &[u8]) -> u64 {
+pub(super) fn print_of(rows: &[Value], body: &[u8]) -> u64 {
     if rows.is_empty() { print_of_bytes(body) } else { print_of_bytes(&serde_json::to_vec(rows).unwrap_or_default()) }
 }
 

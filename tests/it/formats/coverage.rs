@@ -203,7 +203,10 @@ fn compare(root: Node<'_, '_>, notice: &Notice, check: &mut Checked<'_>) {
     check.filled("procedure id", notice.procedure_id.is_some());
     check.equal("subtype", &first(root, "EXT/efac:NoticeSubType/cbc:SubTypeCode"), &notice.subtype);
     check.equal("legal basis", &first(root, "cbc:RegulatoryDomain"), &notice.legal_basis);
-    let published = first(root, "EXT/efac:Publication/efbc:PublicationDate").map(|day| day[..10].to_owned());
+    let day = |path: &str| first(root, path).map(|day| day[..10].to_owned());
+    // Where no gazette has published it, the later of the day asked for and that of dispatch stands for it.
+    let assumed = || day("cbc:RequestedPublicationDate").max(day("cbc:IssueDate"));
+    let published = day("EXT/efac:Publication/efbc:PublicationDate").or_else(assumed);
     check.equal("published on", &published, &notice.published_on.map(|day| day.to_string()));
     let sent = first(root, "cbc:IssueDate")
         .zip(first(root, "cbc:IssueTime"))
