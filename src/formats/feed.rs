@@ -44,7 +44,7 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
     let decoded = if json { None } else { Some(xml::Document::decode_lenient(&document.body)?) };
     let bytes = match &decoded {
         // Decoded already: what it declared must not be applied again.
-        Some(decoded) => without_declarations(decoded.text()),
+        Some(decoded) => without_declarations(&apart(decoded.text())).into_owned().into(),
         None => Cow::Borrowed(&document.body[..]),
     };
     let address = Some(&document.origin.url).filter(|url| url.starts_with("http"));
@@ -64,6 +64,41 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
         parsed.notice(notice(entry, &feed, document, at + 1));
     }
     Ok(parsed)
+}
+
+/// With a blank between an address and what is no ASCII beside it, or may become so (`&#8212;`, a CDATA section): the reader
+/// below takes the character on either side of the address of a person to have one byte. We read no persons.
+fn apart(text: &str) -> Cow<'_, str> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._%+-@".contains(&byte);
+    let bytes = text.as_bytes();
+    let mut blanks = Vec::new();
+    let mut done = 0;
+    for at in memchr::memchr_iter(b'@', bytes) {
+        if at < done {
+            continue;
+        }
+        let start = bytes[..at].iter().rposition(|byte| !is_part(*byte)).map_or(0, |before| before + 1);
+        let end = bytes[at..].iter().position(|byte| !is_part(*byte)).map_or(bytes.len(), |after| at + after);
+        if start > 0 && (!bytes[start - 1].is_ascii() || b";>".contains(&bytes[start - 1])) {
+            blanks.push(start);
+        }
+        if end < bytes.len() && (!bytes[end].is_ascii() || b"&<".contains(&bytes[end])) {
+            blanks.push(end);
+        }
+        done = end;
+    }
+    if blanks.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len() + blanks.len());
+    let mut done = 0;
+    for at in blanks {
+        clean.push_str(&text[done..at]);
+        clean.push(' ');
+        done = at;
+    }
+    clean.push_str(&text[done..]);
+    Cow::Owned(clean)
 }
 
 /// A declaration that stands elsewhere than at the beginning is no XML, and the reader below would take its encoding
@@ -159,6 +194,26 @@ fn notice(entry: &Entry, feed: &Feed, document: &RawDocument, number: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_beside_the_address_of_a_person_is_no_panic() {
+        for person in [
+            "ed@agency.example\u{feff}",
+            "\u{ab}ed@agency.example\u{bb} Ed",
+            "Ed Editor \u{2014}ed@agency.example",
+            "ed@agency.example&#8212;Ed the Editor",
+            "Ed the Editor&#8212;ed@agency.example",
+            "Ed<![CDATA[\u{2014}]]>ed@agency.example<![CDATA[\u{2014}Ed]]>",
+        ] {
+            let text = format!(
+                "<rss version=\"2.0\"><channel><title>News</title><link>https://a.example/</link><description>d</description>\
+                 <managingEditor>{person}</managingEditor><item><title>Boots</title><author>{person}</author></item></channel></rss>"
+            );
+            let feed = feed_rs::parser::Builder::new().build().parse(apart(&text).as_bytes()).expect("a feed");
+            assert_eq!(feed.entries.len(), 1, "{person}");
+        }
+        assert!(matches!(apart("mail ed@agency.example, or https://a.example/@ed"), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn a_declaration_in_mid_text_is_no_encoding() {
