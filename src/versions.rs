@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::ids::RawId;
@@ -72,7 +72,7 @@ pub fn changes(old: &Notice, new: &Notice) -> Vec<Change> {
         if let Value::Object(map) = &mut value {
             BESIDES.iter().for_each(|key| drop(map.remove(*key)));
         }
-        value
+        tidy(value)
     };
     let mut found = Vec::new();
     compare("", Some(&plain(old)), Some(&plain(new)), &mut found);
@@ -80,7 +80,7 @@ pub fn changes(old: &Notice, new: &Notice) -> Vec<Change> {
 }
 
 fn compare(at: &str, old: Option<&Value>, new: Option<&Value>, found: &mut Vec<Change>) {
-    if old.map(tidy) == new.map(tidy) {
+    if old == new {
         return;
     }
     match (old, new) {
@@ -115,10 +115,10 @@ fn by_id(list: &[Value]) -> Option<BTreeMap<&str, &Value>> {
 /// went as came.
 fn entries(at: &str, old: &[Value], new: &[Value], found: &mut Vec<Change>) {
     let without = |list: &[Value], other: &[Value]| {
-        let mut rest: Vec<Value> = other.iter().map(tidy).collect();
+        let mut rest: Vec<&Value> = other.iter().collect();
         let mut left = Vec::new();
         for (number, entry) in list.iter().enumerate() {
-            match rest.iter().position(|known| *known == tidy(entry)) {
+            match rest.iter().position(|known| *known == entry) {
                 Some(same) => drop(rest.swap_remove(same)),
                 None => left.push((number, entry.clone())),
             }
@@ -142,16 +142,32 @@ fn entries(at: &str, old: &[Value], new: &[Value], found: &mut Vec<Change>) {
     found.extend(come.into_iter().map(|(number, new)| change(number, None, Some(new))));
 }
 
-/// With runs of white space as one blank.
-fn tidy(value: &Value) -> Value {
+/// With white space as [`collapse`] has it.
+fn tidy(value: Value) -> Value {
     match value {
-        Value::String(text) => Value::String(text.split_whitespace().collect::<Vec<_>>().join(" ")),
-        Value::Array(list) => list.iter().map(tidy).collect(),
+        Value::String(text) => Value::String(one_blank(&text)),
+        Value::Array(list) => list.into_iter().map(tidy).collect(),
         Value::Object(map) => {
-            Value::Object(map.iter().map(|(key, value)| (key.clone(), tidy(value))).collect::<Map<_, _>>())
+            Value::Object(map.into_iter().map(|(key, value)| (one_blank(&key), tidy(value))).collect())
         }
-        other => other.clone(),
+        other => other,
     }
+}
+
+/// Runs of blanks, tabs and line ends as one blank.
+fn one_blank(text: &str) -> String {
+    let mut tidied = String::with_capacity(text.len());
+    let mut blank = false;
+    for character in text.chars() {
+        let is_blank = matches!(character, ' ' | '\n' | '\r' | '\t');
+        if !is_blank {
+            tidied.push(character);
+        } else if !blank {
+            tidied.push(' ');
+        }
+        blank = is_blank;
+    }
+    tidied
 }
 
 #[cfg(test)]
@@ -186,6 +202,48 @@ mod tests {
         assert_eq!(content(&mut old), content(&mut new));
         assert_eq!(paths(&old, &new), Vec::<String>::new());
         assert_eq!(new.extra.len(), 1, "the notice is as before");
+    }
+
+    #[test]
+    fn each_key_beside_is_no_part_of_the_content() {
+        let mut whole = notice();
+        whole.first_seen = Some(jiff::Timestamp::UNIX_EPOCH);
+        for key in BESIDES {
+            let mut json = serde_json::to_value(&whole).expect("plain data");
+            json[*key] = match *key {
+                "raw_id" => serde_json::to_value(RawId::from_digest([9; 32])).expect("plain data"),
+                "first_seen" => "2026-11-20T06:00:00Z".into(),
+                "extra" => serde_json::json!({"views": 7}),
+                "categories" => serde_json::json!([{"id": "drones", "score": 0.9, "bias": 0.0, "evidence": []}]),
+                "issues" => serde_json::json!([{"code": "bad-number", "path": "p", "value": "v"}]),
+                _ => "other".into(),
+            };
+            let mut other: Notice = serde_json::from_value(json).expect(key);
+            assert_ne!(whole, other, "{key}");
+            assert_eq!(content(&mut whole), content(&mut other), "{key}");
+            assert!(changes(&whole, &other).is_empty(), "{key}");
+        }
+    }
+
+    /// A version is kept exactly when there is a change to show.
+    #[test]
+    fn the_hash_and_the_changes_agree() {
+        let texts = || proptest::string::string_regex("[ab \\t\\n\u{a0}\\\\\"]{0,6}").expect("a pattern");
+        let lists = || proptest::collection::vec(texts(), 0..3);
+        let said = || (texts(), lists(), lists());
+        proptest::proptest!(|(old in said(), new in said())| {
+            let with = |(title, cpv, lots): &(String, Vec<String>, Vec<String>)| {
+                let mut said = notice();
+                said.title = crate::notice::Text::default();
+                said.title.push("en", title);
+                said.cpv = cpv.clone();
+                said.lots = lots.iter().map(|id| Lot::new(id, LotKind::Lot)).collect();
+                said
+            };
+            let (mut old, mut new) = (with(&old), with(&new));
+            let same = content(&mut old) == content(&mut new);
+            proptest::prop_assert_eq!(same, changes(&old, &new).is_empty());
+        });
     }
 
     #[test]

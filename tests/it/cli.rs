@@ -359,7 +359,7 @@ fn the_history_of_a_notice_says_what_changed_and_when() {
     };
     check();
     let text = run(at, &["show", "import/ocds-abc123-1/1-1", "--history"]).code(0).text();
-    assert!(text.contains("title.en: Ballistic  vests -> Ballistic vests and plates"), "{text}");
+    assert!(text.contains("title.en: Ballistic vests -> Ballistic vests and plates"), "{text}");
     // what is derived is the same when it is made anew
     run(at, &["rebuild", "--from-archive"]).code(0);
     check();
