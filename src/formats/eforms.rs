@@ -21,6 +21,7 @@ use self::organisations::Organisations;
 use self::read::{Node, Reading, extended};
 use super::Format;
 use crate::codes;
+use crate::formats::reading::{note_full_lists, push_new};
 use crate::ids::NoticeId;
 use crate::issue::IssueCode;
 use crate::notice::{Notice, Stage};
@@ -57,6 +58,7 @@ fn notice(root: Node<'_>, document: &RawDocument, number: usize, repaired: bool)
     notice.url = notice.url.take().or_else(|| dialects::page(notice.documents_url.as_deref()));
     notice.issues = std::mem::take(&mut reading.issues);
     notice.extra = std::mem::take(&mut reading.extra);
+    note_full_lists(&mut notice);
     notice
 }
 
@@ -68,7 +70,7 @@ fn languages<'t>(root: Node<'t>, reading: &mut Reading<'t>) -> Vec<String> {
     for node in official.into_iter().chain(others) {
         let Some(code) = reading.value(Some(node)) else { continue };
         let short = reading.language(node, code).into_owned();
-        read::push_new(&mut found, short);
+        push_new(&mut found, short);
     }
     match official.map(Node::text).filter(|code| !code.is_empty()) {
         Some(code) => reading.official = codes::language(code).unwrap_or(code),

@@ -285,6 +285,17 @@ mod tests {
         "tender":{"title":"Vests"},"language":"en"}"#;
 
     #[test]
+    fn a_list_that_is_cut_is_a_finding() {
+        let lots: Vec<String> = (0..6000).map(|number| format!("{{\"id\":\"{number}\"}}")).collect();
+        let text = RELEASE.replace("\"Vests\"", &format!("\"Vests\",\"lots\":[{}]", lots.join(",")));
+        let notice = read(&text).expect("readable").notices.remove(0);
+        assert_eq!(notice.lots.len(), 5000);
+        let cut = |issue: &&crate::issue::Issue| issue.code == IssueCode::Truncated;
+        let paths: Vec<&str> = notice.issues.iter().filter(cut).map(|issue| issue.path.as_str()).collect();
+        assert_eq!(paths, ["lots", "lots"], "one of the release, one of the notice");
+    }
+
+    #[test]
     fn a_release_is_found_wherever_it_stands() {
         for text in [
             RELEASE.to_owned(),

@@ -29,7 +29,7 @@ use crate::raw::RawDocument;
 /// Findings on one notice; a broken document must not fill the store.
 const MAX_ISSUES: usize = 500;
 /// Different values in one list: bounds the work on hostile documents.
-const MAX_LIST: usize = 5000;
+pub const MAX_LIST: usize = 5000;
 /// Notices are younger and plans end sooner than this.
 const FIRST_DAY: Date = date(1980, 1, 1);
 const LAST_DAY: Date = date(2100, 1, 1);
@@ -373,6 +373,31 @@ impl Reading {
         }
         notice.issues.append(&mut self.issues);
         notice.extra.append(&mut self.extra);
+        note_full_lists(notice);
+    }
+}
+
+/// A list that has as many entries as are kept may have lost some: that is a finding.
+pub fn note_full_lists(notice: &mut Notice) {
+    let lists = [
+        ("buyers", notice.buyers.len()),
+        ("suppliers", notice.suppliers.len()),
+        ("places", notice.places.len()),
+        ("cpv", notice.cpv.len()),
+        ("lots", notice.lots.len()),
+        ("awards", notice.awards.len()),
+        ("related", notice.related.len()),
+        ("extra", notice.extra.len()),
+    ];
+    let mut full: Vec<String> =
+        lists.iter().filter(|(_, length)| *length >= MAX_LIST).map(|(name, _)| (*name).to_owned()).collect();
+    for (path, value) in &notice.extra {
+        if value.as_array().is_some_and(|list| list.len() >= MAX_LIST) {
+            full.push(format!("extra.{path}"));
+        }
+    }
+    for path in full {
+        notice.issues.push(Issue::new(IssueCode::Truncated, path, &format!("{MAX_LIST} entries or more")));
     }
 }
 
@@ -599,6 +624,23 @@ mod tests {
         let codes: Vec<_> = reading.issues.iter().map(|issue| issue.code.as_str()).collect();
         assert_eq!(codes, ["bad-cpv"]);
         assert_eq!(reading.extra["b"], serde_json::json!(["3311161|35815100-3, 35815100-3"]));
+    }
+
+    #[test]
+    fn a_list_that_takes_no_more_is_a_finding() {
+        let mut reading = Reading::new(TimeZone::UTC);
+        let source = crate::ids::SourceId::from("x");
+        let digest = crate::ids::RawId::from_digest([0; 32]);
+        let mut notice = Notice::new(NoticeId::new("x/1"), source, "x", digest, Stage::News);
+        notice.title.push("en", "News");
+        for number in 0..=MAX_LIST {
+            push_new(&mut notice.cpv, format!("{number:08}"));
+            reading.keep_in_list("codes", &number.to_string());
+        }
+        reading.finish(&mut notice);
+        let found: Vec<(IssueCode, &str)> =
+            notice.issues.iter().map(|issue| (issue.code, issue.path.as_str())).collect();
+        assert_eq!(found, [(IssueCode::Truncated, "cpv"), (IssueCode::Truncated, "extra.codes")]);
     }
 
     #[test]

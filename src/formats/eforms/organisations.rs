@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::names::El;
-use super::read::{Node, Reading, extensions, push_new};
+use super::read::{Node, Reading, extensions};
+use crate::formats::reading::push_new;
 use crate::issue::IssueCode;
 use crate::notice::{Joint, Organisation, Role, Text};
 

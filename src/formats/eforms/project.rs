@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use jiff::tz::TimeZone;
 
 use super::names::El;
-use super::read::{MoneyField, Node, Reading, extended, extensions, push_new};
+use super::read::{MoneyField, Node, Reading, extended, extensions};
+use crate::formats::reading::push_new;
 use crate::issue::IssueCode;
 use crate::notice::{Amount, Deadline, Duration, EuFunding, Lot, LotKind, MoneyKind, Nature, Notice, Place, Text, Vat};
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::names::El;
 use crate::codes;
-use crate::formats::reading::link;
+use crate::formats::reading::{MAX_LIST, link};
 use crate::formats::{privacy, xml};
 use crate::issue::{Issue, IssueCode};
 use crate::notice::{Amount, Deadline, Extra, Moment, Money, MoneyKind, Text, Vat};
@@ -18,8 +18,6 @@ pub(super) type Node<'t> = xml::Node<'t, El>;
 
 /// Findings on one notice; a broken document must not fill the store.
 const MAX_ISSUES: usize = 500;
-/// Different values in one list, and texts of one element: bounds the work on hostile documents.
-const MAX_LIST: usize = 5000;
 /// Where the publisher writes this, there is a value that may not be read.
 const UNPUBLISHED: &str = "unpublished";
 /// A masked date.
@@ -220,7 +218,11 @@ impl<'t> Reading<'t> {
     /// Free text per language, official language first, without contact data.
     pub fn text(&mut self, parent: Node<'t>, name: El) -> Text {
         let mut text = Text::default();
-        for node in parent.all(name).take(MAX_LIST) {
+        for (number, node) in parent.all(name).enumerate() {
+            if number == MAX_LIST {
+                self.issue(IssueCode::Truncated, node, "");
+                break;
+            }
             let Some(value) = self.value(Some(node)) else { continue };
             // A carriage return written as `&#13;` would overwrite the line on a terminal.
             let value = xml::line_ends(Cow::Borrowed(value));
@@ -371,13 +373,6 @@ pub(super) fn extensions(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
 /// The first element of this name in an element's extensions.
 pub(super) fn extended(node: Node<'_>, name: El) -> Option<Node<'_>> {
     extensions(node).find_map(|extension| extension.first(name))
-}
-
-/// Adds a value that is not there yet.
-pub(super) fn push_new<T: PartialEq>(list: &mut Vec<T>, value: T) {
-    if list.len() < MAX_LIST && !list.contains(&value) {
-        list.push(value);
-    }
 }
 
 /// `/ContractNotice/cac:ProcurementProjectLot[2]/cbc:ID`.

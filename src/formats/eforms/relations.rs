@@ -2,7 +2,8 @@
 //! `efac:Changes`, `efac:ContractModification`.
 
 use super::names::El;
-use super::read::{Node, Reading, extensions, push_new};
+use super::read::{Node, Reading, extensions};
+use crate::formats::reading::push_new;
 use crate::notice::{Notice, Related, Relation, Stage, Text};
 
 /// BT-105, BT-106, BT-136, BT-135, BT-1252, BT-756 and OPP-090.

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::names::El;
 use super::organisations::{Organisations, key, organisation};
 use super::project::{MAX_LOTS, funded};
-use super::read::{MoneyField, Node, Reading, extensions, privacy_of, push_new};
+use super::read::{MoneyField, Node, Reading, extensions, privacy_of};
+use crate::formats::reading::push_new;
 use crate::issue::IssueCode;
 use crate::notice::{Award, LotKind, MoneyKind, Notice, Organisation, Related, Relation, Vat};
 

@@ -153,7 +153,6 @@ impl Select {
                 own.then_some(element)
                     .into_iter()
                     .chain(element.select(selector))
-                    .take(MAX_FOUND)
                     .filter_map(|element| {
                         let text = match attr {
                             Some(attr) => element.value().attr(attr)?.to_owned(),
@@ -164,6 +163,7 @@ impl Select {
                             at: join(&at, &css_name(element, attr.as_deref())),
                         })
                     })
+                    .take(MAX_FOUND)
                     .collect()
             }
             Self::Label { pattern, within } => {

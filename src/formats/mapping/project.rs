@@ -327,7 +327,16 @@ impl<'a> Reader<'a> {
                     continue;
                 }
                 let texts: Vec<String> = match found.value.as_ref() {
-                    Value::Array(items) => items.iter().take(MAX_PARTS).map(as_text).collect(),
+                    Value::Array(items) => {
+                        if items.len() > MAX_PARTS {
+                            self.reading.issue(
+                                IssueCode::Truncated,
+                                &found.at,
+                                &format!("more than {MAX_PARTS} texts"),
+                            );
+                        }
+                        items.iter().take(MAX_PARTS).map(as_text).collect()
+                    }
                     single => vec![as_text(single)],
                 };
                 for text in texts {

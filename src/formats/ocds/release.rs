@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::parties::Parties;
-use super::tree::Json;
+use super::tree::{Json, MAX_LIST};
 use super::{awards, classifications, stage, tender};
 use crate::codes;
 use crate::formats::reading::{Reading, notice_id, push_new};
@@ -32,6 +32,9 @@ pub(super) fn notice(
 ) -> Notice {
     let mut reading = Reading::new(TimeZone::UTC);
     reading.guessed = guessed;
+    for list in release.cut_lists() {
+        reading.issue(IssueCode::Truncated, &list, &format!("more than {MAX_LIST} entries"));
+    }
     language(release, &mut reading);
     let mut notice = identity(release, document, number, &mut reading);
     let mut parties = Parties::of(release);

@@ -124,6 +124,32 @@ impl<'a> Json<'a> {
         self.items().iter().flat_map(Json::items).filter(|item| !item.is_null()).take(MAX_LIST)
     }
 
+    /// The lists with more elements than are looked at, by their paths.
+    pub fn cut_lists(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        self.gather_cut("", &mut found);
+        found
+    }
+
+    fn gather_cut(&self, at: &str, found: &mut Vec<String>) {
+        match self {
+            Self::List(list) => {
+                if list.iter().flat_map(Json::items).nth(MAX_LIST).is_some() {
+                    found.push(at.to_owned());
+                }
+                list.iter().for_each(|item| item.gather_cut(at, found));
+            }
+            Self::Object(members) => {
+                for (name, value) in &members.list {
+                    if matches!(value, Self::List(_) | Self::Object(_)) {
+                        value.gather_cut(name, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Whether there is at least one element.
     pub fn any(&self) -> bool {
         match self {
