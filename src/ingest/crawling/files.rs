@@ -7,11 +7,19 @@ use super::{SourceRun, Stop};
 use crate::crawl::{Answer, CrawlError, Item};
 use crate::fetch::{Fetched, Validators};
 use crate::ingest::IngestError;
-use crate::raw::RawDocument;
+use crate::raw::{Origin, RawDocument};
 use crate::records::DocumentOutcome;
 use crate::source::{Method, Missing, Question};
 use crate::store::StoredValidators;
 use crate::unpack::{self, Entry};
+
+/// How far an answer was taken in.
+pub(super) struct Taken {
+    /// Read to its end.
+    pub whole: bool,
+    /// A sample has what it wants.
+    pub stopped: bool,
+}
 
 impl SourceRun<'_, '_, '_, '_> {
     pub(super) async fn file(&mut self, item: &Item, missing: Missing) -> Result<Ended, Stop> {
@@ -94,15 +102,31 @@ impl SourceRun<'_, '_, '_, '_> {
         Ok(known)
     }
 
-    /// Everything in an answer that may be a package, as a stream.
-    pub(super) fn take_package(&mut self, mut fetched: Fetched) -> Result<(), Stop> {
+    /// Everything in an answer that may be a package.
+    pub(super) fn take_package(&mut self, fetched: Fetched) -> Result<(), Stop> {
+        let taken = self.take_members(fetched, self.source.document.unpack, &mut |_| ())?;
+        if taken.stopped {
+            self.intake.flush(&mut self.receipt)?;
+            return Err(Stop::Enough);
+        }
+        Ok(())
+    }
+
+    /// The documents of an answer, as a stream; `note` hears the path of each. `container` is whether the answer is
+    /// kept as what they came in.
+    pub(super) fn take_members(
+        &mut self,
+        mut fetched: Fetched,
+        container: bool,
+        note: &mut dyn FnMut(&[String]),
+    ) -> Result<Taken, Stop> {
         let url = fetched.url.to_string();
         let mut template = self.origin(&url, fetched.status, &fetched.headers);
-        template.container = Some(fetched.body.id()).filter(|_| self.source.document.unpack);
+        template.container = Some(fetched.body.id()).filter(|_| container);
         let limits = self.intake.workspace().config.limits.clone();
         let sample = self.options.sample;
+        let mut taken = Taken { whole: true, stopped: false };
         let mut failure = None;
-        let mut stopped = false;
         let mut body = std::mem::take(&mut fetched.body);
         let reader = body.reader().map_err(|error| IngestError::Io {
             action: format!("read the answer of {url}"),
@@ -111,11 +135,11 @@ impl SourceRun<'_, '_, '_, '_> {
         let outcome = unpack::walk(&url, reader, &limits, &mut |entry| match entry {
             Entry::Document { path, body } => {
                 if sample.is_some_and(|sample| self.receipt.documents.fetched + self.intake.pending() >= sample) {
-                    stopped = true;
+                    taken.stopped = true;
                     return ControlFlow::Break(());
                 }
-                let origin = crate::raw::Origin { member: path, ..template.clone() };
-                match self.intake.push(origin, body, &mut self.receipt) {
+                note(&path);
+                match self.intake.push(Origin { member: path, ..template.clone() }, body, &mut self.receipt) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(error) => {
                         failure = Some(error);
@@ -139,12 +163,9 @@ impl SourceRun<'_, '_, '_, '_> {
         if let Err(error) = outcome {
             self.receipt.count_document(&DocumentOutcome::Failed);
             self.receipt.fail(error.to_string());
+            taken.whole = false;
         }
-        if stopped {
-            self.intake.flush(&mut self.receipt)?;
-            return Err(Stop::Enough);
-        }
-        Ok(())
+        Ok(taken)
     }
 
     /// What the last answer of this address said about its version; only for what has an address of its own.

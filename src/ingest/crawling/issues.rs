@@ -1,7 +1,6 @@
 //! Sources of numbered issues: package by package; the cursor moves only past what is complete.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -10,9 +9,7 @@ use super::{SourceRun, Stop};
 use crate::crawl::{Answer, Issue, days_due};
 use crate::fetch::Fetched;
 use crate::ingest::{IngestError, Told};
-use crate::raw::Origin;
 use crate::records::{Cursor, DocumentOutcome};
-use crate::unpack::{self, Entry};
 
 /// A gap that is looked past before it is taken for the end.
 const LOOK_PAST: u32 = 1;
@@ -136,72 +133,22 @@ impl SourceRun<'_, '_, '_, '_> {
     /// Takes in a package and proves the day complete. `false` when something of it is not in.
     async fn package(&mut self, issue: Issue, package: Fetched, last_day: &mut Option<Date>) -> Result<bool, Stop> {
         let failed_before = self.receipt.documents.failed;
-        let inside = self.members(issue, package)?;
+        let mut inside = Inside::default();
+        let taken = self.take_members(package, true, &mut |path| inside.note(path))?;
         self.intake.flush(&mut self.receipt)?;
         (self.progress)(&self.receipt, Told::At(&format!("issue {issue}")));
         if self.options.sample.is_some_and(|sample| self.receipt.documents.fetched >= sample) {
             return Err(Stop::Enough);
         }
-        if inside.stopped {
+        if taken.stopped {
             return Err(Stop::Enough);
         }
         *last_day = inside.day.or(*last_day);
-        let mut complete = inside.whole && self.receipt.documents.failed == failed_before;
+        let mut complete = taken.whole && self.receipt.documents.failed == failed_before;
         if let Some(day) = inside.day {
             complete &= self.close_gaps(day, &inside.numbers).await?;
         }
         Ok(complete)
-    }
-
-    fn members(&mut self, issue: Issue, package: Fetched) -> Result<Inside, Stop> {
-        let url = package.url.to_string();
-        let mut template = self.origin(&url, package.status, &package.headers);
-        template.container = Some(package.body.id());
-        let mut inside = Inside { whole: true, ..Inside::default() };
-        let mut failure = None;
-        let mut body = package.body;
-        let limits = self.intake.session().workspace.config.limits.clone();
-        let reader = body.reader().map_err(|error| IngestError::Io {
-            action: format!("read the package {issue}"),
-            reason: error.to_string(),
-        })?;
-        let sample = self.options.sample;
-        let mut taken = self.receipt.documents.fetched;
-        let outcome = unpack::walk(&url, reader, &limits, &mut |entry| match entry {
-            Entry::Document { path, body } => {
-                if sample.is_some_and(|sample| taken >= sample) {
-                    inside.stopped = true;
-                    return ControlFlow::Break(());
-                }
-                taken += 1;
-                inside.note(&path);
-                match self.intake.push(Origin { member: path, ..template.clone() }, body, &mut self.receipt) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        failure = Some(error);
-                        ControlFlow::Break(())
-                    }
-                }
-            }
-            Entry::Ignored { .. } => {
-                self.receipt.documents.ignored += 1;
-                ControlFlow::Continue(())
-            }
-            Entry::Refused { path, reason } => {
-                self.receipt.count_document(&DocumentOutcome::Failed);
-                self.receipt.fail(format!("{} of issue {issue} {reason}", path.join(" ")));
-                ControlFlow::Continue(())
-            }
-        });
-        if let Some(error) = failure {
-            return Err(Stop::Ours(error));
-        }
-        if let Err(error) = outcome {
-            self.receipt.count_document(&DocumentOutcome::Failed);
-            self.receipt.fail(error.to_string());
-            inside.whole = false;
-        }
-        Ok(inside)
     }
 
     /// Asks the publisher's own list of the day and fetches what the package did not hold. `false` when something stays out.
@@ -279,8 +226,6 @@ struct Start {
 struct Inside {
     numbers: BTreeSet<(i16, u32)>,
     day: Option<Date>,
-    whole: bool,
-    stopped: bool,
 }
 
 impl Inside {
