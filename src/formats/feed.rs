@@ -42,9 +42,10 @@ fn sniff(bytes: &[u8]) -> bool {
 fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
     let json = document.body.trim_ascii_start().first() == Some(&b'{');
     let decoded = if json { None } else { Some(xml::Document::decode_lenient(&document.body)?) };
-    let bytes = match &decoded {
+    let text = decoded.as_ref().map(|decoded| apart(decoded.text()));
+    let bytes = match &text {
         // Decoded already: what it declared must not be applied again.
-        Some(decoded) => without_declarations(&apart(decoded.text())).into_owned().into(),
+        Some(text) => without_declarations(text),
         None => Cow::Borrowed(&document.body[..]),
     };
     let address = Some(&document.origin.url).filter(|url| url.starts_with("http"));

@@ -38,7 +38,8 @@ pub enum RowProbe {
 }
 
 /// A probe as written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct RawProbe {
     path: Option<String>,
     css: Option<String>,
@@ -50,16 +51,6 @@ pub struct RawProbe {
 
 impl<'de> Deserialize<'de> for RawProbe {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Table {
-            path: Option<String>,
-            css: Option<String>,
-            attr: Option<String>,
-            header: Option<String>,
-            regex: Option<String>,
-            element: Option<String>,
-        }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = RawProbe;
@@ -70,9 +61,8 @@ impl<'de> Deserialize<'de> for RawProbe {
                 Ok(RawProbe { path: Some(path.to_owned()), ..RawProbe::default() })
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawProbe, A::Error> {
-                let Table { path, css, attr, header, regex, element } =
-                    Table::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(RawProbe { path, css, attr, header, regex, element })
+                // The derived reader of the table, which has the same name.
+                RawProbe::deserialize(MapAccessDeserializer::new(map))
             }
         }
         deserializer.deserialize_any(Either)

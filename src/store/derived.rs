@@ -1,22 +1,26 @@
 //! What can be recreated from the archive: documents and their fate, notices, labels, the change sequence.
 
-use std::collections::{BTreeMap, HashSet};
+mod counts;
+mod write;
+
+use std::collections::HashSet;
 use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::{OptionalExtension, Transaction, params};
-use sha2::{Digest, Sha256};
+use rusqlite::{OptionalExtension, params};
 
+pub use self::counts::Counts;
+pub use self::write::PreparedNotice;
+use self::write::{insert_document, put_meta, put_notice};
 use super::kept::Kept;
 use super::schema::{Database, Schema};
 use super::{StoreError, position_parse, position_text};
-use crate::archive::{self, Position};
+use crate::archive::Position;
 use crate::ids::{NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 use crate::notice::Notice;
 use crate::records::{DocumentOutcome, NoticeCounts, NoticeSummary, Quarantined, RecordCounts};
-use crate::versions;
 
 const SCHEMA: Schema = Schema {
     steps: &[
@@ -53,62 +57,6 @@ const SCHEMA: Schema = Schema {
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
     durable: false,
 };
-
-/// The score from which a category is a label.
-const LABEL: f64 = 0.5;
-
-/// A notice serialised and hashed: the costly part, done on any thread.
-pub struct PreparedNotice {
-    notice: Notice,
-    stored: Vec<u8>,
-    summary: NoticeSummary,
-    content: [u8; 32],
-    whole: [u8; 32],
-}
-
-impl PreparedNotice {
-    /// Serialises a notice.
-    pub fn new(mut notice: Notice) -> Self {
-        notice.first_seen = None;
-        let json = serde_json::to_vec(&notice).expect("a notice is plain data");
-        let stored = archive::compress(&json);
-        let content = versions::content(&mut notice);
-        let mut whole = Sha256::new();
-        whole.update(content);
-        let added = (&notice.format, &notice.url, &notice.categories, &notice.issues, &notice.licence, &notice.extra);
-        whole.update(serde_json::to_vec(&added).expect("plain data"));
-        let summary = summary(&notice);
-        Self { notice, stored, summary, content, whole: whole.finalize().into() }
-    }
-
-    /// The notice as it will be stored.
-    pub fn notice(&self) -> &Notice {
-        &self.notice
-    }
-}
-
-fn summary(notice: &Notice) -> NoticeSummary {
-    let (lang, title) = notice.title.first().unwrap_or(("", ""));
-    NoticeSummary {
-        id: notice.id.clone(),
-        stage: notice.stage,
-        correction: notice.correction,
-        published_on: notice.published_on,
-        first_seen: Timestamp::UNIX_EPOCH,
-        countries: notice.buyer_countries().into_iter().map(str::to_owned).collect(),
-        title: title.to_owned(),
-        lang: lang.to_owned(),
-        buyer: notice.buyers.first().and_then(|buyer| buyer.name.clone()).unwrap_or_default(),
-        url: notice.url.clone().unwrap_or_default(),
-        deadline: notice.deadline.clone(),
-        categories: notice
-            .categories
-            .iter()
-            .filter(|category| category.score >= LABEL)
-            .map(|category| (category.id.clone(), category.score))
-            .collect(),
-    }
-}
 
 /// What a notice said from some time on.
 #[derive(Debug)]
@@ -162,35 +110,6 @@ pub struct Applied {
     pub written: Vec<(u64, Notice)>,
     /// The change sequence after the batch.
     pub change_seq: u64,
-}
-
-/// Numbers for `status`: what is counted → value → how many.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
-    /// Notices in all.
-    pub notices: u64,
-    /// Documents in all.
-    pub documents: u64,
-    /// By source.
-    pub by_source: BTreeMap<String, u64>,
-    /// By format.
-    pub by_format: BTreeMap<String, u64>,
-    /// By stage.
-    pub by_stage: BTreeMap<String, u64>,
-    /// By category; a notice may count in several.
-    pub by_category: BTreeMap<String, u64>,
-    /// By buyer country; a notice may count in several.
-    pub by_country: BTreeMap<String, u64>,
-    /// Findings by code: notices and documents that have one.
-    pub by_issue: BTreeMap<String, u64>,
-    /// The same by source, then by code.
-    pub issues_by_source: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Records that are known to be no notice, by source, then by rule.
-    pub non_notices_by_source: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Quarantined documents by code.
-    pub by_quarantine: BTreeMap<String, u64>,
-    /// Newest publication date by source.
-    pub newest: BTreeMap<String, String>,
 }
 
 /// `store.db`.
@@ -335,7 +254,7 @@ impl Derived {
         let seen = batch
             .documents
             .iter()
-            .flat_map(|document| document.notices.iter().map(|notice| (&notice.notice.id, document.fetched_at)));
+            .flat_map(|document| document.notices.iter().map(|notice| (&notice.notice().id, document.fetched_at)));
         let mut times = kept.first_seen(seen)?.into_iter();
         let error = self.database.error("store a batch");
         let mut applied = Applied { change_seq: self.change_seq()?, ..Applied::default() };
@@ -363,6 +282,7 @@ impl Derived {
         let mut applied = Applied { change_seq: self.change_seq()?, ..Applied::default() };
         let transaction = self.database.connection.transaction().map_err(&error)?;
         for (notice, first_seen) in notices {
+            // The content is the same, so no version begins: the second time is not written.
             put_notice(&transaction, notice, first_seen, first_seen, None, &mut applied).map_err(&error)?;
         }
         transaction.commit().map_err(&error)?;
@@ -431,22 +351,19 @@ impl Derived {
     /// What SQLite says, or a version that does not read back.
     pub fn versions(&self, id: &NoticeId) -> Result<Vec<Version>, StoreError> {
         let error = self.database.error("read the versions of a notice");
-        let mut statement = self
-            .database
-            .connection
-            .prepare_cached(
-                "SELECT versions.notice, notices.first_seen, versions.valid_from, number FROM versions
-                 JOIN notices ON notices.id = versions.notice_id WHERE notice_id = ?1
-                 UNION ALL SELECT notice, first_seen, valid_from, 1000000000 FROM notices WHERE id = ?1 ORDER BY 4",
-            )
-            .map_err(&error)?;
-        let mut rows = statement.query([id.as_str()]).map_err(&error)?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(&error)? {
-            let (blob, first_seen): (Vec<u8>, i64) = (row.get(0).map_err(&error)?, row.get(1).map_err(&error)?);
-            let valid_from: i64 = row.get(2).map_err(&error)?;
-            let valid_from = Timestamp::from_second(valid_from).unwrap_or_default();
-            found.push(Version { valid_from, notice: self.read_notice(id.as_str(), &blob, first_seen)? });
+        for sql in [
+            "SELECT versions.notice, notices.first_seen, versions.valid_from FROM versions
+             JOIN notices ON notices.id = versions.notice_id WHERE notice_id = ?1 ORDER BY number",
+            "SELECT notice, first_seen, valid_from FROM notices WHERE id = ?1",
+        ] {
+            let mut statement = self.database.connection.prepare_cached(sql).map_err(&error)?;
+            let mut rows = statement.query([id.as_str()]).map_err(&error)?;
+            while let Some(row) = rows.next().map_err(&error)? {
+                let (blob, first_seen, valid_from): (Vec<u8>, i64, i64) = row.try_into().map_err(&error)?;
+                let valid_from = Timestamp::from_second(valid_from).unwrap_or_default();
+                found.push(Version { valid_from, notice: self.read_notice(id.as_str(), &blob, first_seen)? });
+            }
         }
         Ok(found)
     }
@@ -624,71 +541,6 @@ impl Derived {
             .map_err(self.database.error("count the quarantine"))
     }
 
-    /// The numbers of `status`.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn counts(&self) -> Result<Counts, StoreError> {
-        let error = self.database.error("count");
-        let connection = &self.database.connection;
-        let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(&error);
-        let many = |sql: &str| -> Result<BTreeMap<String, u64>, StoreError> {
-            let mut statement = connection.prepare(sql).map_err(&error)?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&error)?;
-            rows.collect::<Result<_, _>>().map_err(&error)
-        };
-        let newest = {
-            let sql = "SELECT source, max(published_on) FROM notices WHERE published_on IS NOT NULL GROUP BY source";
-            let mut statement = connection.prepare(sql).map_err(&error)?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&error)?;
-            rows.collect::<Result<_, _>>().map_err(&error)?
-        };
-        let nested = |sql: &str| -> Result<BTreeMap<String, BTreeMap<String, u64>>, StoreError> {
-            let mut statement = connection.prepare(sql).map_err(&error)?;
-            let mut rows = statement.query([]).map_err(&error)?;
-            let mut found: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-            while let Some(row) = rows.next().map_err(&error)? {
-                let read = |at| row.get::<_, String>(at).map_err(&error);
-                let count: u64 = row.get(2).map_err(&error)?;
-                *found.entry(read(0)?).or_default().entry(read(1)?).or_default() += count;
-            }
-            Ok(found)
-        };
-        let issues_by_source = nested(
-            "SELECT notices.source, issues.code, count(*) FROM issues JOIN notices ON notices.id = issues.notice_id
-             GROUP BY 1, 2
-             UNION ALL
-             SELECT source, json_extract(value, '$.code'), count(DISTINCT raw_id)
-             FROM documents, json_each(documents.issues) WHERE documents.issues IS NOT NULL GROUP BY 1, 2",
-        )?;
-        let non_notices_by_source = nested(
-            "SELECT source, key, sum(value) FROM documents, json_each(documents.records, '$.by_rule')
-             WHERE documents.records IS NOT NULL GROUP BY 1, 2",
-        )?;
-        Ok(Counts {
-            notices: one("SELECT count(*) FROM notices")?,
-            documents: one("SELECT count(*) FROM documents")?,
-            by_source: many("SELECT source, count(*) FROM notices GROUP BY 1")?,
-            by_format: many("SELECT format, count(*) FROM notices GROUP BY 1")?,
-            by_stage: many("SELECT stage, count(*) FROM notices GROUP BY 1")?,
-            by_category: many("SELECT category, count(*) FROM labels GROUP BY 1")?,
-            by_country: many(
-                "SELECT value, count(*) FROM notices, json_each(notices.summary, '$.countries') GROUP BY 1",
-            )?,
-            by_issue: {
-                let mut all = BTreeMap::new();
-                for (code, count) in issues_by_source.values().flatten() {
-                    *all.entry(code.clone()).or_default() += count;
-                }
-                all
-            },
-            issues_by_source,
-            non_notices_by_source,
-            by_quarantine: many("SELECT code, count(*) FROM documents WHERE code IS NOT NULL GROUP BY 1")?,
-            newest,
-        })
-    }
-
     fn read_notice(&self, id: &str, blob: &[u8], first_seen: i64) -> Result<Notice, StoreError> {
         let read = || -> Result<Notice, String> {
             let json = zstd::decode_all(blob).map_err(|error| error.to_string())?;
@@ -702,134 +554,4 @@ impl Derived {
     fn shape(&self, what: &str, reason: &str) -> StoreError {
         StoreError::Shape { what: what.to_owned(), path: self.database.path.clone(), reason: reason.to_owned() }
     }
-}
-
-fn put_meta(connection: &rusqlite::Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
-        .execute([key, value])?;
-    Ok(())
-}
-
-fn insert_document(transaction: &Transaction<'_>, document: &StoredDocument) -> rusqlite::Result<()> {
-    let (code, reason) = match &document.outcome {
-        DocumentOutcome::Quarantined { code, reason } => (Some(code), Some(reason)),
-        _ => (None, None),
-    };
-    let plain = document.records.read == document.records.notices && document.records.notices == 1;
-    let records = (!plain).then(|| serde_json::to_string(&document.records).expect("plain data"));
-    let issues = (!document.issues.is_empty()).then(|| serde_json::to_string(&document.issues).expect("plain data"));
-    transaction
-        .prepare_cached(
-            "INSERT INTO documents (source, raw_id, at, name, format, code, reason, issues, records)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            document.source.as_str(),
-            document.raw_id.as_bytes(),
-            position_text(document.at),
-            document.name,
-            document.format,
-            code,
-            reason,
-            issues,
-            records
-        ])?;
-    Ok(())
-}
-
-/// `detail` is whether the notice comes from the detail of a list's row, where that is new knowledge.
-fn put_notice(
-    transaction: &Transaction<'_>,
-    prepared: PreparedNotice,
-    first_seen: Timestamp,
-    fetched_at: Timestamp,
-    detail: Option<bool>,
-    applied: &mut Applied,
-) -> rusqlite::Result<()> {
-    let PreparedNotice { mut notice, stored, summary, content, whole } = prepared;
-    let known: Option<([u8; 64], bool)> = transaction
-        .prepare_cached("SELECT hash, detail FROM notices WHERE id = ?1")?
-        .query_row([notice.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let was_detail = known.is_some_and(|(_, detail)| detail);
-    // From when on this version stands; a version that stands already keeps its time.
-    let mut valid_from = None;
-    match known.map(|(hash, _)| hash) {
-        None => {
-            applied.notices.new += 1;
-            valid_from = Some(first_seen);
-        }
-        // A row of a list says less than its detail.
-        Some(_) if was_detail && detail == Some(false) => {
-            applied.notices.unchanged += 1;
-            return Ok(());
-        }
-        Some(hash) if hash[..32] == content => {
-            applied.notices.unchanged += 1;
-            if hash[32..] == whole {
-                return Ok(());
-            }
-        }
-        // A row's detail tells what the row left out; that is no change of the notice.
-        Some(_) if detail == Some(true) && !was_detail => applied.notices.changed += 1,
-        Some(_) => {
-            applied.notices.changed += 1;
-            valid_from = Some(fetched_at);
-            transaction
-                .prepare_cached(
-                    "INSERT INTO versions (notice_id, number, raw_id, valid_from, notice)
-                     SELECT id, 1 + (SELECT count(*) FROM versions WHERE notice_id = ?1), raw_id, valid_from, notice
-                     FROM notices WHERE id = ?1",
-                )?
-                .execute([notice.id.as_str()])?;
-        }
-    }
-    applied.change_seq += 1;
-    let hash: Vec<u8> = content.into_iter().chain(whole).collect();
-    transaction
-        .prepare_cached(
-            "INSERT INTO notices (id, seq, source, raw_id, format, stage, published_on, first_seen, hash, summary, notice,
-                 detail, valid_from)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, coalesce(?13, 0))
-             ON CONFLICT (id) DO UPDATE SET seq = ?2, source = ?3, raw_id = ?4, format = ?5, stage = ?6,
-                 published_on = ?7, first_seen = ?8, hash = ?9, summary = ?10, notice = ?11, detail = ?12,
-                 valid_from = coalesce(?13, valid_from)",
-        )?
-        .execute(params![
-            notice.id.as_str(),
-            applied.change_seq,
-            notice.source.as_str(),
-            notice.raw_id.as_bytes(),
-            notice.format,
-            notice.stage.as_str(),
-            notice.published_on.map(|date| date.to_string()),
-            first_seen.as_second(),
-            hash,
-            serde_json::to_string(&summary).expect("plain data"),
-            stored,
-            detail.unwrap_or(was_detail),
-            valid_from.map(Timestamp::as_second)
-        ])?;
-    if known.is_some() {
-        for sql in ["DELETE FROM labels WHERE notice_id = ?1", "DELETE FROM issues WHERE notice_id = ?1"] {
-            transaction.prepare_cached(sql)?.execute([notice.id.as_str()])?;
-        }
-    }
-    let mut label =
-        transaction.prepare_cached("INSERT INTO labels (category, notice_id, score) VALUES (?1, ?2, ?3)")?;
-    for (category, score) in &summary.categories {
-        label.execute(params![category.as_str(), notice.id.as_str(), score])?;
-    }
-    let mut times: BTreeMap<&str, u32> = BTreeMap::new();
-    for issue in &notice.issues {
-        *times.entry(issue.code.as_str()).or_default() += 1;
-    }
-    let mut issue = transaction.prepare_cached("INSERT INTO issues (notice_id, code, times) VALUES (?1, ?2, ?3)")?;
-    for (code, times) in times {
-        issue.execute(params![notice.id.as_str(), code, times])?;
-    }
-    notice.first_seen = Some(first_seen);
-    applied.written.push((applied.change_seq, notice));
-    Ok(())
 }
