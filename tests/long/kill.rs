@@ -65,7 +65,7 @@ impl Figures {
     pub fn line(&self) -> String {
         let places: Vec<String> = self.places.iter().map(|(place, times)| format!("{times} {place}")).collect();
         format!(
-            "{} kills ({} of them of a recovery run) of a crawl of {} documents in {:.1} s: {}; {} lost, {} duplicated, {} different",
+            "{} kills ({} of them of a recovery run) of a crawl of {} documents in {:.1} s ({}): {} lost, {} duplicated, {} different",
             self.kills,
             self.nested,
             self.documents,

@@ -17,7 +17,7 @@ use tenderwatch::records::{Receipt, SourceReceipt};
 use tenderwatch::store::Layout;
 
 use super::faulty::{Ask, Fault, How, Publisher, ids_until};
-use super::kill::{differ, rows_of};
+use super::kill::{Figures, differ, rows_of};
 
 const NOW: &str = "2026-11-25T09:00:00Z";
 const TODAY: &str = "2026-11-25";
@@ -29,53 +29,6 @@ const SOURCES: &[(&str, Ask)] = &[
     ("xx-zips", Ask::Zips),
     ("xx-files", Ask::Files),
 ];
-
-/// What came out.
-#[derive(Default)]
-pub struct Figures {
-    /// Processes killed, recovery runs included.
-    pub kills: usize,
-    /// Of those, recovery runs.
-    pub nested: usize,
-    /// Runs that had ended before their time came.
-    pub late: usize,
-    /// Documents of the uninterrupted run that are not there.
-    pub lost: usize,
-    /// Documents that are there more than once.
-    pub duplicated: usize,
-    /// Everything else that differs, in sentences.
-    pub different: Vec<String>,
-    /// How long the uninterrupted crawl took.
-    pub crawl: Duration,
-    /// Its documents.
-    pub documents: usize,
-}
-
-impl Figures {
-    /// One line.
-    pub fn line(&self) -> String {
-        format!(
-            "{} kills ({} of them of a recovery run, {} after the end) of a crawl of {} sources and {} documents in {:.1} s: \
-             {} lost, {} duplicated, {} different",
-            self.kills,
-            self.nested,
-            self.late,
-            SOURCES.len(),
-            self.documents,
-            self.crawl.as_secs_f64(),
-            self.lost,
-            self.duplicated,
-            self.different.len()
-        )
-    }
-
-    /// Fails when anything is not as in the uninterrupted run.
-    pub fn assert_clean(&self) {
-        let shown: Vec<&str> = self.different.iter().take(20).map(String::as_str).collect();
-        let clean = self.lost == 0 && self.duplicated == 0 && self.different.is_empty();
-        assert!(clean, "{}\n{}", self.line(), shown.join("\n"));
-    }
-}
 
 /// Runs the proof.
 pub fn prove(kills: usize, seed: u64, mut tell: impl FnMut(&str)) -> Figures {
@@ -103,7 +56,7 @@ pub fn prove(kills: usize, seed: u64, mut tell: impl FnMut(&str)) -> Figures {
             let mut child = ground.crawl();
             std::thread::sleep(after);
             if let Some(status) = child.try_wait().expect("asked") {
-                figures.late += 1;
+                *figures.places.entry("after its end").or_default() += 1;
                 if !status.success() {
                     figures.different.push(format!("{told}: a run failed by itself with {status}: {}", ground.log()));
                 }
