@@ -25,6 +25,7 @@ mod xml;
 use std::sync::Arc;
 
 use self::mapping::{Look, Mapping};
+use crate::ids::NoticeId;
 use crate::issue::{Issue, IssueCode, NonNotice};
 use crate::notice::Notice;
 use crate::raw::RawDocument;
@@ -39,6 +40,8 @@ pub struct Parsed {
     pub issues: Vec<Issue>,
     /// Records read, and what became of them.
     pub records: RecordCounts,
+    /// Notices that the publisher takes back with this document, whether they are known or not.
+    pub taken_back: Vec<NoticeId>,
 }
 
 impl Parsed {

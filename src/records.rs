@@ -22,6 +22,26 @@ pub struct Cursor {
     pub as_of: Timestamp,
 }
 
+/// What became of a notice at its publisher. Nothing is deleted here for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// The publisher took it back, by name (an Atom `deleted-entry`).
+    DeletedAtSource,
+    /// A complete list of the publisher no longer has it.
+    Vanished,
+}
+
+impl State {
+    /// The value as printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeletedAtSource => "deleted-at-source",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
 /// How a source fares, for `status` and for what is due.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceHealth {

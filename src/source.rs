@@ -423,6 +423,12 @@ impl<'a> Checker<'a> {
         let paging = raw.page.as_ref().map_or(Some(Paging::none()), |raw| self.page(raw));
         let detail = raw.detail.as_ref().filter(|raw| raw.is_asked()).map(|raw| self.detail(raw));
         let change = raw.change.as_ref().map_or(Some(Change::default()), |raw| self.change(raw));
+        let is_list = |plan: &Plan| matches!(plan.kind, PlanKind::Once);
+        if let (Some(Some(plan)), Some(Change { snapshot: true, .. })) = (&plan, &change)
+            && !is_list(plan)
+        {
+            self.complain("change.snapshot", "a list is complete only with plan `once` or `list_of_values`");
+        }
         let check = self.answers(&raw.check);
         if raw.plan.is_none() {
             if raw.status == Status::Active {

@@ -18,6 +18,13 @@ use serde::{Deserialize, Serialize};
 pub use self::derived::{Applied, Batch, Counts, Derived, PreparedNotice, StoredDocument, Version};
 pub use self::kept::{DetailEnd, Kept, StoredValidators};
 use crate::archive::Position;
+use crate::ids::SourceId;
+
+/// The ids of a source's notices lie between these two.
+fn id_range(source: &SourceId) -> (String, String) {
+    // `0` follows `/`.
+    (format!("{source}/"), format!("{source}0"))
+}
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]

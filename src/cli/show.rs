@@ -11,9 +11,11 @@ use serde_json::json;
 
 use super::{Context, Ended, Output, Usage};
 use crate::archive;
-use crate::ids::RawId;
+use crate::ids::{NoticeId, RawId};
+use crate::ingest::Workspace;
 use crate::notice::{Amount, Classification, Notice};
-use crate::store::{Derived, Version};
+use crate::records::State;
+use crate::store::{Derived, Kept, Version};
 use crate::versions::{Change, changes};
 
 /// Show one notice in full.
@@ -57,18 +59,39 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         context.out.write_all(&document.body)?;
         return Ok(Ended::Done);
     }
+    let states = states(&workspace, &derived, id)?;
     let history = if arguments.history { steps(derived.versions(id)?) } else { Vec::new() };
     if context.is_json() {
-        if arguments.history {
-            context.json(&json!({ "notice": notice, "history": history }))?;
-        } else {
-            context.json(&notice)?;
+        let mut shown = serde_json::to_value(&notice)?;
+        if !states.is_empty() {
+            shown["states"] = serde_json::to_value(&states)?;
         }
+        if arguments.history {
+            shown = json!({ "notice": shown, "history": history });
+        }
+        context.json(&shown)?;
     } else {
         print(&notice, arguments.explain, context.out)?;
+        for Standing { state, since } in &states {
+            writeln!(context.out, "  {} since {since}", state.as_str())?;
+        }
         print_history(&history, context.out)?;
     }
     Ok(Ended::Done)
+}
+
+/// What became of the notice at its publisher.
+#[derive(Serialize)]
+struct Standing {
+    state: State,
+    /// When we heard of it.
+    since: Timestamp,
+}
+
+fn states(workspace: &Workspace, derived: &Derived, id: &NoticeId) -> anyhow::Result<Vec<Standing>> {
+    let kept = Kept::open_reader(&workspace.layout.kept())?;
+    let known = [(State::DeletedAtSource, derived.taken_back_since(id)?), (State::Vanished, kept.absent_since(id)?)];
+    Ok(known.into_iter().filter_map(|(state, since)| Some(Standing { state, since: since? })).collect())
 }
 
 /// One version, and what it changed.

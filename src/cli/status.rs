@@ -10,7 +10,7 @@ use super::receipt::megabytes;
 use super::{Context, Ended, Output};
 use crate::archive;
 use crate::crawl::{Condition, condition};
-use crate::records::{Outcome, Quarantined};
+use crate::records::{Outcome, Quarantined, State};
 use crate::store::{Counts, Derived, Kept};
 
 /// Show what is stored, how fresh it is, and what could not be read.
@@ -54,7 +54,9 @@ pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<En
     layout.require()?;
     let kept = Kept::open_reader(&layout.kept())?;
     let derived = Derived::open_reader(&layout.derived())?;
-    let counts = derived.counts()?;
+    let mut counts = derived.counts()?;
+    counts.by_state.insert(State::Vanished.as_str().to_owned(), kept.absent(None)?.len() as u64);
+    counts.by_state.retain(|_, notices| *notices > 0);
     let receipts = kept.receipts(RECEIPTS)?;
     let now = context.cli.now();
     let mut attention = Vec::new();
@@ -172,6 +174,7 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
         ("stage", &counts.by_stage),
         ("category", &counts.by_category),
         ("country", &counts.by_country),
+        ("state", &counts.by_state),
         ("issue", &counts.by_issue),
         ("quarantine", &counts.by_quarantine),
     ] {

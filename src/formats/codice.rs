@@ -14,6 +14,7 @@ mod page;
 use self::names::{El, VOCABULARY};
 use super::{Format, ParseError, Parsed, xml};
 use crate::codes as lists;
+use crate::formats::reading::notice_id;
 use crate::issue::{Issue, IssueCode, NonNotice};
 use crate::raw::RawDocument;
 
@@ -81,6 +82,9 @@ fn record(node: Node<'_>, document: &RawDocument, parsed: &mut Parsed) {
                 [node.attribute("ref"), node.attribute("when")].into_iter().flatten().collect::<Vec<_>>().join(" ");
             parsed.issues.push(Issue::new(IssueCode::DeletedEntry, "feed/at:deleted-entry", &value));
             parsed.non_notice(NonNotice::Tombstone);
+            if let Some(publication) = node.attribute("ref").and_then(entry::publication) {
+                parsed.taken_back.push(notice_id(document, Some(publication), None, 0));
+            }
         }
         El::Entry => {
             let number = usize::try_from(parsed.records.read + 1).unwrap_or(usize::MAX);

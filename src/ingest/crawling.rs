@@ -15,7 +15,7 @@ use jiff::{Timestamp, ToSpan};
 use super::intake::Intake;
 use super::{IngestError, Progress, Session, Told, Workspace};
 use crate::crawl::{CrawlError, Crawler, Issue, Replay, Stop as StopSign, Transport, outside_hours};
-use crate::fetch::{FetchError, Fetcher};
+use crate::fetch::{FetchError, Fetcher, Validators};
 use crate::ids::SourceId;
 use crate::raw::Origin;
 use crate::records::{Outcome, Receipt, SourceHealth, SourceReceipt, Watermark};
@@ -260,6 +260,7 @@ impl Job<'_, '_, '_> {
                         reserved: 0,
                         tables: HashMap::new(),
                         holds_cursor: false,
+                        held_validators: Vec::new(),
                     };
                     let ended = runtime.block_on(run.run());
                     (self.progress)(&run.receipt, Told::Ended);
@@ -317,11 +318,17 @@ struct SourceRun<'r, 's, 'e, 'w> {
     tables: HashMap<String, HashMap<String, serde_json::Value>>,
     /// Whether the stored cursor stays as it is, because this run's clock is likely the wrong one.
     holds_cursor: bool,
+    /// Of the files of a complete list: kept when it has been compared with what was known.
+    held_validators: Vec<(String, Validators)>,
 }
 
 impl SourceRun<'_, '_, '_, '_> {
     async fn run(&mut self) -> Result<(), IngestError> {
         let cursor = self.cursor()?;
+        let is_snapshot = self.source.change.snapshot && self.options.sample.is_none();
+        if is_snapshot {
+            self.intake.remember();
+        }
         self.receipt.watermark = Watermark { from: cursor.clone(), to: cursor.clone() };
         let ended = match self.begin().await {
             Ok(()) if matches!(self.plan().kind, PlanKind::Issues(_)) => {
@@ -341,8 +348,40 @@ impl SourceRun<'_, '_, '_, '_> {
             }
         }
         self.intake.finish(&mut self.receipt)?;
+        if is_snapshot {
+            self.note_absences()?;
+        }
         if self.receipt.outcome == Outcome::Complete && self.receipt.documents.fetched == 0 {
             self.receipt.outcome = Outcome::EmptyVerified;
+        }
+        Ok(())
+    }
+
+    /// Notes what a complete list no longer has, and what it has again. A list of which something could not be read says
+    /// nothing about what it lacks, nor does one without any notice.
+    fn note_absences(&mut self) -> Result<(), IngestError> {
+        let (documents, records) = (&self.receipt.documents, &self.receipt.records);
+        let doubtful = documents.failed + documents.quarantined + documents.not_modified + records.quarantined;
+        if !self.receipt.outcome.is_complete() || doubtful + self.intake.unreadable() > 0 {
+            return Ok(());
+        }
+        let Some(is_there) = self.intake.seen() else { return Ok(()) };
+        let mut session = self.intake.session();
+        let absent = session.kept.absent(Some(&self.source.id))?;
+        let (mut gone, mut back) = (Vec::new(), Vec::new());
+        session.derived.each_id(&self.source.id, |id| match (is_there(&id), absent.contains(&id)) {
+            (false, false) => gone.push(id),
+            (true, true) => back.push(id),
+            _ => {}
+        })?;
+        session.kept.note_absences(&gone, &back, self.now)?;
+        drop(session);
+        if gone.len() + back.len() > 0 {
+            let id = &self.source.id;
+            tracing::info!(source.id = %id, "{id}: {} notices vanished from the list, {} are back", gone.len(), back.len());
+        }
+        for (url, validators) in std::mem::take(&mut self.held_validators) {
+            self.keep_validators(&url, Some(validators))?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -13,7 +14,7 @@ use super::{IngestError, Session, Workspace};
 use crate::analysis::Stems;
 use crate::archive::{self, Archive, Prepared};
 use crate::formats::{ParseError, Reader};
-use crate::ids::{RawId, RunId, SourceId};
+use crate::ids::{NoticeId, RawId, RunId, SourceId};
 use crate::raw::{Origin, RawDocument};
 use crate::records::{DocumentOutcome, RecordCounts, SourceReceipt};
 use crate::search::IndexDocument;
@@ -21,6 +22,10 @@ use crate::store::{Batch, Derived, Kept, PreparedNotice, StoredDocument};
 
 const BATCH_DOCUMENTS: usize = 128;
 const BATCH_BYTES: usize = 8 << 20;
+/// A notice in flight takes some ten kilobytes, and a row of a table that becomes one has a hundred bytes.
+const BATCH_NOTICES: usize = 4096;
+/// Notices in so many bytes, as long as none were read.
+const DENSE: (usize, usize) = (BATCH_NOTICES, 1 << 20);
 
 /// Takes in the documents of one source. While one batch is brought into archive, store and index, the next one is read
 /// and further documents are fetched; batches become durable one after the other.
@@ -33,6 +38,8 @@ pub(super) struct Intake<'s, 'e, 'w> {
     reader: Option<Reader>,
     pending: Vec<(Origin, Bytes)>,
     pending_bytes: usize,
+    /// The notices of the last batch, and its bytes.
+    density: (usize, usize),
     /// Says what is known, without waiting for others who hold the session; opened when it is first asked.
     stored: Option<Derived>,
     /// Read, and not yet archived.
@@ -42,6 +49,8 @@ pub(super) struct Intake<'s, 'e, 'w> {
     uncommitted: u64,
     /// Documents that were known before, and known to be unreadable.
     unreadable: u64,
+    /// The ids of all notices that were read, hashed; those of documents that were known too.
+    seen: Option<HashSet<u64>>,
 }
 
 /// Quarantined documents that are named one by one; a broken package may have a hundred thousand.
@@ -78,11 +87,13 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
             reader,
             pending: Vec::new(),
             pending_bytes: 0,
+            density: DENSE,
             stored: None,
             read,
             writing: None,
             uncommitted: 0,
             unreadable: 0,
+            seen: None,
         }
     }
 
@@ -94,6 +105,17 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
     /// What reads documents, and what they are classified with.
     pub fn workspace(&self) -> &'w Workspace {
         self.workspace
+    }
+
+    /// Remembers from now on which notices were read.
+    pub fn remember(&mut self) {
+        self.seen = Some(HashSet::new());
+    }
+
+    /// Whether a notice was read. `None` when there was none at all, or nobody remembers.
+    pub fn seen(&self) -> Option<impl Fn(&NoticeId) -> bool> {
+        let seen = self.seen.as_ref().filter(|seen| !seen.is_empty())?;
+        Some(|id: &NoticeId| seen.contains(&hashed(id)))
     }
 
     /// Documents so far that came again and could not be read then either.
@@ -116,7 +138,9 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
     pub fn push(&mut self, origin: Origin, body: Bytes, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
         self.pending_bytes += body.len();
         self.pending.push((origin, body));
-        if self.pending.len() >= BATCH_DOCUMENTS || self.pending_bytes >= BATCH_BYTES {
+        let (notices, bytes) = self.density;
+        let expected = self.pending_bytes.saturating_mul(notices) / bytes.max(1);
+        if self.pending.len() >= BATCH_DOCUMENTS || self.pending_bytes >= BATCH_BYTES || expected >= BATCH_NOTICES {
             self.advance(receipt)?;
         }
         Ok(())
@@ -143,12 +167,24 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
         // The other batch is not brought in by the pool: a pool thread that waits may take up the batch of another
         // source, which waits for the session that this one holds.
         let (reader, workspace) = (self.reader.as_ref(), self.workspace);
-        let readings = documents
+        let readings: Vec<(Prepared, Reading)> = documents
             .par_iter()
             .map(|document| (Prepared::new(document), Reading::of(document, reader, workspace)))
             .collect();
+        self.note_seen(&readings);
+        if !documents.is_empty() {
+            let notices = readings.iter().map(|(_, reading)| reading.notices.len()).sum();
+            self.density = (notices, documents.iter().map(|document| document.body.len()).sum());
+        }
         self.read = ReadBatch { documents, readings };
         Ok(())
+    }
+
+    fn note_seen(&mut self, readings: &[(Prepared, Reading)]) {
+        if let Some(seen) = &mut self.seen {
+            let notices = readings.iter().flat_map(|(_, reading)| &reading.notices);
+            seen.extend(notices.map(|notice| hashed(&notice.notice().id)));
+        }
     }
 
     /// Begins to bring in the batch that has been read; nothing else is being brought in.
@@ -213,6 +249,10 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
             unreadable += u64::from(known == Some(false));
             if known.is_some() || !seen.insert((document.origin.source.clone(), document.id)) {
                 receipt.count_document(&DocumentOutcome::Duplicate);
+                if let Some(seen) = &mut self.seen {
+                    let reading = Reading::of(&document, self.reader.as_ref(), self.workspace);
+                    seen.extend(reading.notices.iter().map(|notice| hashed(&notice.notice().id)));
+                }
             } else {
                 fresh.push(document);
             }
@@ -224,6 +264,12 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
 
 fn locked<'s, 'w>(session: &'s Mutex<Session<'w>>) -> MutexGuard<'s, Session<'w>> {
     session.lock().expect("a thread that panics while it holds the session ends the run")
+}
+
+fn hashed(id: &NoticeId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn tell(document: &RawDocument, outcome: &DocumentOutcome, number: u64) {
@@ -287,6 +333,7 @@ struct Reading {
     records: RecordCounts,
     issues: Vec<crate::issue::Issue>,
     notices: Vec<PreparedNotice>,
+    taken_back: Vec<NoticeId>,
 }
 
 impl Reading {
@@ -310,6 +357,7 @@ impl Reading {
                     records: parsed.records,
                     issues: parsed.issues,
                     notices: notices.collect(),
+                    taken_back: parsed.taken_back,
                 }
             }
             Ok(Err(error)) => Self::quarantined(error.code(), error.to_string()),
@@ -324,6 +372,7 @@ impl Reading {
             records: RecordCounts { read: 1, quarantined: 1, ..RecordCounts::default() },
             issues: Vec::new(),
             notices: Vec::new(),
+            taken_back: Vec::new(),
         }
     }
 
@@ -346,6 +395,7 @@ impl Reading {
             records: self.records,
             issues: self.issues,
             notices: self.notices,
+            taken_back: self.taken_back,
         }
     }
 }

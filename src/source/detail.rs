@@ -278,6 +278,9 @@ impl Checker<'_> {
                 Some(bytes?)
             }
         };
+        if raw.snapshot && head.is_some() {
+            self.complain("change.head", "the beginning of a file is no complete list: leave `head` or `snapshot` out");
+        }
         Some(Change { conditional, head, snapshot: raw.snapshot })
     }
 }

@@ -15,7 +15,7 @@ pub use self::write::PreparedNotice;
 use self::write::{insert_document, put_meta, put_notice};
 use super::kept::Kept;
 use super::schema::{Database, Schema};
-use super::{StoreError, position_parse, position_text};
+use super::{StoreError, id_range, position_parse, position_text};
 use crate::archive::Position;
 use crate::ids::{NoticeId, RawId, SourceId};
 use crate::issue::Issue;
@@ -52,6 +52,9 @@ const SCHEMA: Schema = Schema {
          CREATE TABLE versions (
              notice_id TEXT NOT NULL, number INTEGER NOT NULL, raw_id BLOB NOT NULL, valid_from INTEGER NOT NULL,
              notice BLOB NOT NULL, PRIMARY KEY (notice_id, number)) STRICT, WITHOUT ROWID;",
+        // What a publisher took back, whether the notice is here or not, and when we heard of it.
+        "CREATE TABLE taken_back (notice_id TEXT NOT NULL, since INTEGER NOT NULL,
+             PRIMARY KEY (notice_id, since)) STRICT, WITHOUT ROWID;",
     ],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
@@ -91,6 +94,8 @@ pub struct StoredDocument {
     pub issues: Vec<Issue>,
     /// Its notices.
     pub notices: Vec<PreparedNotice>,
+    /// Notices that it says are taken back.
+    pub taken_back: Vec<NoticeId>,
 }
 
 /// Documents that become true together.
@@ -366,6 +371,40 @@ impl Derived {
             }
         }
         Ok(found)
+    }
+
+    /// Since when a publisher has taken this notice back; `None` where it has not, or has published it anew since.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn taken_back_since(&self, id: &NoticeId) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<i64> = self
+            .database
+            .connection
+            .prepare_cached(
+                "SELECT min(since) FROM taken_back JOIN notices ON id = notice_id WHERE id = ?1 AND since >= valid_from",
+            )
+            .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)))
+            .map_err(self.database.error("read what was taken back"))?;
+        Ok(row.and_then(|second| Timestamp::from_second(second).ok()))
+    }
+
+    /// The ids of a source's notices, in order.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn each_id(&self, source: &SourceId, mut take: impl FnMut(NoticeId)) -> Result<(), StoreError> {
+        let error = self.database.error("list the notices of a source");
+        let mut statement = self
+            .database
+            .connection
+            .prepare("SELECT id FROM notices WHERE id >= ?1 AND id < ?2 ORDER BY id")
+            .map_err(&error)?;
+        let mut rows = statement.query(<[String; 2]>::from(id_range(source))).map_err(&error)?;
+        while let Some(row) = rows.next().map_err(&error)? {
+            take(NoticeId::new(row.get::<_, String>(0).map_err(&error)?));
+        }
+        Ok(())
     }
 
     /// The newest publication day of a source, not after `until`.

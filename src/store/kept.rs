@@ -1,12 +1,13 @@
 //! What is never rebuilt: cursors, receipts, the first-seen log, validators for conditional requests.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::StoreError;
 use super::schema::{Database, Schema};
+use super::{StoreError, id_range};
 use crate::ids::{NoticeId, RawId, RunId, SourceId};
 use crate::records::{Cursor, Receipt, SourceHealth};
 
@@ -31,6 +32,10 @@ const SCHEMA: Schema = Schema {
          CREATE TABLE asked (source TEXT NOT NULL, hour INTEGER NOT NULL, requests INTEGER NOT NULL,
              PRIMARY KEY (source, hour)) STRICT, WITHOUT ROWID;
          ALTER TABLE receipts ADD COLUMN chain TEXT NOT NULL DEFAULT '';",
+        // version 4: notices that a publisher's complete list no longer had, and when one had them again; a reader of
+        // version 3 asks for none of them
+        "CREATE TABLE absences (notice_id TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER,
+             PRIMARY KEY (notice_id, since)) STRICT, WITHOUT ROWID;",
     ],
     keeps_rows_of: &["cursors", "runs", "receipts", "first_seen"],
     advice: "it is never rebuilt: bring it back from a backup",
@@ -237,6 +242,56 @@ impl Kept {
             .and_then(|mut statement| statement.query_row([source.as_str(), key], |row| row.get(0)).optional())
             .map_err(self.database.error("read a window"))?;
         Ok(row.and_then(|second| Timestamp::from_second(second).ok()))
+    }
+
+    /// Notes which notices of a source a complete list of it no longer has, and which it has again.
+    ///
+    /// # Errors
+    /// What SQLite says; then nothing is noted.
+    pub fn note_absences(&mut self, gone: &[NoticeId], back: &[NoticeId], now: Timestamp) -> Result<(), StoreError> {
+        let error = self.database.error("note what a list no longer has");
+        let transaction = self.database.connection.transaction().map_err(&error)?;
+        for (sql, ids) in [
+            ("INSERT INTO absences (notice_id, since) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET until = NULL", gone),
+            ("UPDATE absences SET until = ?2 WHERE notice_id = ?1 AND until IS NULL", back),
+        ] {
+            let mut statement = transaction.prepare_cached(sql).map_err(&error)?;
+            for id in ids {
+                statement.execute(params![id.as_str(), now.as_second()]).map_err(&error)?;
+            }
+        }
+        transaction.commit().map_err(&error)
+    }
+
+    /// Since when a publisher's complete list does not have this notice; `None` where it has, or has no complete list.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn absent_since(&self, id: &NoticeId) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<i64> = self
+            .database
+            .connection
+            .prepare_cached("SELECT since FROM absences WHERE notice_id = ?1 AND until IS NULL")
+            .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)).optional())
+            .map_err(self.database.error("read what a list no longer has"))?;
+        Ok(row.and_then(|second| Timestamp::from_second(second).ok()))
+    }
+
+    /// Every notice that its publisher's complete list does not have, by id; those of one source, if one is named.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn absent(&self, source: Option<&SourceId>) -> Result<BTreeSet<NoticeId>, StoreError> {
+        let error = self.database.error("read what a list no longer has");
+        let (from, until) = source.map_or((String::new(), "\u{10ffff}".to_owned()), id_range);
+        let mut statement = self
+            .database
+            .connection
+            .prepare_cached("SELECT notice_id FROM absences WHERE notice_id >= ?1 AND notice_id < ?2 AND until IS NULL")
+            .map_err(&error)?;
+        let rows =
+            statement.query_map([from, until], |row| row.get::<_, String>(0).map(NoticeId::new)).map_err(&error)?;
+        rows.collect::<Result<_, _>>().map_err(&error)
     }
 
     /// Windows that were begun and not finished.

@@ -11,6 +11,8 @@ use bytes::Bytes;
 
 /// Documents up to this size stay whole.
 const PIECE: usize = 4 << 20;
+/// Tables up to this size: a row has a hundred bytes or so, and each is a notice.
+const TABLE: usize = 512 << 10;
 /// How much is looked at before it is decided what a file is.
 const PROBE: usize = 256 << 10;
 /// Lists this deep are split: `{"result": {"releases": [` is three.
@@ -301,7 +303,8 @@ impl Splitter<'_> {
     }
 
     fn table(&mut self) -> io::Result<()> {
-        self.fill(self.piece + 1)?;
+        let piece = self.piece.min(TABLE);
+        self.fill(piece + 1)?;
         if self.ended {
             self.rest_as_it_is();
             return Ok(());
@@ -314,7 +317,7 @@ impl Splitter<'_> {
                 return Ok(());
             }
             match last_row_end(&self.buffer, header, line_end) {
-                Some(end) if self.buffer.len() > self.piece => {
+                Some(end) if self.buffer.len() > piece => {
                     let body = Bytes::copy_from_slice(&self.buffer[..end]);
                     self.buffer.drain(header..end);
                     if !self.part(body) {
@@ -327,7 +330,7 @@ impl Splitter<'_> {
                 }
                 _ => {}
             }
-            let wanted = if self.buffer.len() > self.piece { self.buffer.len() + PROBE } else { self.piece + 1 };
+            let wanted = if self.buffer.len() > piece { self.buffer.len() + PROBE } else { piece + 1 };
             self.fill(wanted)?;
         }
     }

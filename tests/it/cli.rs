@@ -365,6 +365,42 @@ fn the_history_of_a_notice_says_what_changed_and_when() {
     check();
 }
 
+/// A publisher that takes a notice back deletes nothing here, and publishing it anew ends that.
+#[test]
+fn what_a_publisher_takes_back_is_marked_and_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let entry = |title: &str| {
+        format!(
+            "<entry><id>https://example.org/s/9</id><title>{title}</title><c:ContractFolderStatus>\
+             <b:ContractFolderID>E/9</b:ContractFolderID><c:ContractFolderStatusCode>PUB</c:ContractFolderStatusCode>\
+             <a:ProcurementProject><b:Name>{title}</b:Name></a:ProcurementProject></c:ContractFolderStatus></entry>"
+        )
+    };
+    let page = |inside: &str| {
+        format!(
+            "<feed xmlns='http://www.w3.org/2005/Atom' xmlns:at='http://purl.org/atompub/tombstones/1.0' \
+             xmlns:b='urn:dgpe:names:draft:codice:schema:xsd:CommonBasicComponents-2' \
+             xmlns:a='urn:dgpe:names:draft:codice:schema:xsd:CommonAggregateComponents-2' \
+             xmlns:c='urn:dgpe:names:draft:codice-place-ext:schema:xsd:CommonAggregateComponents-2'>{inside}</feed>"
+        )
+    };
+    let deleted = "<at:deleted-entry ref='https://example.org/s/9' when='2026-11-03T00:00:00+01:00'/>";
+    for (day, inside, state) in [
+        ("2026-11-02T08:00:00Z", entry("Cascos"), None),
+        ("2026-11-04T08:00:00Z", deleted.to_owned(), Some("2026-11-04T08:00:00Z")),
+        ("2026-11-05T08:00:00Z", entry("Cascos y chalecos"), None),
+    ] {
+        fs::write(at.join("page.atom"), page(&inside)).expect("written");
+        run(at, &["--now", day, "import", "page.atom", "--format", "codice", "--source", "es-placsp-643"]).code(0);
+        let shown = json_of(at, &["show", "es-placsp-643/9"]);
+        let states = state.map(|since| serde_json::json!([{ "state": "deleted-at-source", "since": since }]));
+        assert_eq!(shown.get("states"), states.as_ref(), "{shown}");
+        let counted = json_of(at, &["status"])["counts"]["by_state"]["deleted-at-source"].as_u64();
+        assert_eq!(counted, state.map(|_| 1), "{day}");
+    }
+}
+
 #[test]
 fn the_digest_is_the_same_bytes_twice() {
     let folder = shared();

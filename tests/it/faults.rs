@@ -18,6 +18,7 @@ use tenderwatch::archive::{self, Position};
 use tenderwatch::classify::Classifier;
 use tenderwatch::config::{Config, Overrides};
 use tenderwatch::definitions::{DefinitionFile, Definitions};
+use tenderwatch::ids::NoticeId;
 use tenderwatch::ingest::{self, CrawlOptions, Workspace};
 use tenderwatch::records::{Outcome, SourceReceipt};
 use tenderwatch::source::{self, Source};
@@ -774,6 +775,42 @@ fn a_night_with_nothing_new_costs_one_question() {
         assert_eq!(receipt.requests, 2, "{ask:?}");
         assert_eq!(receipt.documents.not_modified, u64::from(ask == Ask::Whole), "{ask:?}: {receipt:?}");
     }
+}
+
+/// What a complete list no longer has is marked, and stays; only a run that read all of it may say so.
+#[test]
+fn what_vanishes_from_a_complete_list_is_marked_and_comes_back() {
+    let (ground, publisher) = (Ground::new(), Publisher::start(FIRST.1, Vec::new(), Duration::ZERO));
+    let base = format!("http://127.0.0.1:{}", publisher.port());
+    let definition = Ask::Whole.definition(&base, "", "") + "[change]\nsnapshot = true\n";
+    let workspace = ground.workspace(&definition, "");
+    let absent = || -> Vec<String> {
+        let ids = ground.kept().absent(Some(&SOURCE.into())).expect("read");
+        ids.iter().map(|id| id.as_str().rsplit('/').next().unwrap_or_default().to_owned()).collect()
+    };
+    let all = ids_until(FIRST.1);
+    assert!(ground.crawl(&workspace, "2026-11-21T03:00:00Z").outcome.is_complete());
+    assert_eq!(absent(), Vec::<String>::new());
+    // a run that fails, and one that hears of no change, say nothing
+    publisher.set(vec![Fault { on: "/all", times: ALWAYS, how: How::CutFile }]);
+    assert!(!ground.crawl(&workspace, "2026-11-22T03:00:00Z").outcome.is_complete());
+    publisher.heal(FIRST.1);
+    assert!(ground.crawl(&workspace, "2026-11-22T04:00:00Z").outcome.is_complete());
+    assert_eq!(absent(), Vec::<String>::new());
+    // what the publisher drops is marked since then, and is still there
+    publisher.heal("2026-11-19");
+    assert!(ground.crawl(&workspace, "2026-11-23T03:00:00Z").outcome.is_complete());
+    let fewer = ids_until("2026-11-19");
+    assert_eq!(absent(), all[fewer.len()..]);
+    assert_eq!(ground.stored().len(), all.len());
+    assert!(ground.crawl(&workspace, "2026-11-24T03:00:00Z").outcome.is_complete());
+    let id = NoticeId::new(format!("{SOURCE}/{}", all.last().expect("some")));
+    let since = ground.kept().absent_since(&id).expect("read").expect("absent");
+    assert_eq!(since.to_string(), "2026-11-23T03:00:00Z");
+    // the same bytes as the first time: nothing new to store, and everything is back
+    publisher.heal(FIRST.1);
+    assert!(ground.crawl(&workspace, "2026-11-25T03:00:00Z").outcome.is_complete());
+    assert_eq!(absent(), Vec::<String>::new());
 }
 
 /// What somebody is interested in stays here: the publisher is asked the same, whatever is looked for.

@@ -29,7 +29,7 @@ pub fn prove(megabytes: u64) {
          [access]\nlicence = \"CC0-1.0\"\nattribution = \"nobody\"\nhosts = [\"127.0.0.1\"]\n\
          private_hosts = [\"127.0.0.1:{port}\"]\ndelay = \"20ms\"\n\
          [plan]\nkind = \"once\"\nurl = \"http://127.0.0.1:{port}/bulk.json\"\n\
-         [document]\nformat = \"ocds\"\n[record]\nzone = \"Europe/Dublin\"\n"
+         [document]\nformat = \"ocds\"\n[record]\nkey = \"publication_id\"\nzone = \"Europe/Dublin\"\n"
     );
     std::fs::write(sources.join("xx-bulk.toml"), definition).expect("written");
     let config = folder.path().join("config.toml");

@@ -13,7 +13,7 @@ const FLAT: f64 = 1.3;
 /// What any of them may need, in bytes.
 const MOST: u64 = 400 << 20;
 
-/// Reads an OCDS package of so many megabytes; takes in a tenth of it, and a table of so many rows.
+/// Reads and takes in an OCDS package of so many megabytes, and a table of so many rows.
 pub fn prove(megabytes: u64, rows: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
@@ -40,9 +40,9 @@ pub fn prove(megabytes: u64, rows: u64) {
     );
     let (at, into) = (file.clone(), data.clone());
     flat(
-        "import of an OCDS package of a tenth of that",
+        "import of an OCDS package",
         Box::new(move |share| {
-            let releases = ocds(&at, megabytes * 100_000 / share, 40);
+            let releases = ocds(&at, megabytes * 1_000_000 / share, 40);
             imported(&at, &into, releases)
         }),
     );

@@ -15,10 +15,15 @@ fn value<'t>(node: Node<'t>, path: &[El]) -> Option<&'t str> {
     node.path(path).map(Node::text).filter(|text| !text.is_empty())
 }
 
+/// The last part of an entry's id, which is an address.
+pub(super) fn publication(id: &str) -> Option<&str> {
+    id.rsplit('/').find(|part| !part.is_empty())
+}
+
 pub(super) fn notice(entry: Node<'_>, folder: Node<'_>, document: &RawDocument, number: usize) -> Notice {
     let reading = &mut Reading::new(zone());
     let written = value(entry, &[El::EntryId]);
-    let publication = written.and_then(|id| id.rsplit('/').find(|part| !part.is_empty()));
+    let publication = written.and_then(publication);
     if publication.is_none() {
         reading.issue(IssueCode::MissingPublicationId, "entry/id", "");
     }

@@ -54,6 +54,7 @@ fn one_broken_entry_does_not_lose_the_page() {
     assert_eq!(ids, ["es-placsp/1", "es-placsp/3"]);
     assert_eq!(parsed.issues[0].value, "https://example.org/s/9 2026-01-02T00:00:00+01:00");
     assert_eq!(parsed.issues[1].code, IssueCode::UnreadableRecord);
+    assert_eq!(parsed.taken_back, [crate::ids::NoticeId::new("es-placsp/9")]);
 }
 
 #[test]

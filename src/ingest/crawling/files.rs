@@ -63,7 +63,10 @@ impl SourceRun<'_, '_, '_, '_> {
                 if unreadable > 0 && unreadable == after.fetched - before.fetched {
                     return drifted("none of its documents can be read");
                 }
-                self.keep_validators(&url, validators)?;
+                match validators {
+                    Some(validators) if self.source.change.snapshot => self.held_validators.push((url, validators)),
+                    validators => self.keep_validators(&url, validators)?,
+                }
                 Ok(Ended::Whole(Some(self.receipt.records.read - read).filter(|rows| *rows > 0)))
             }
             Answer::Unchanged => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Derived;
+use crate::records::State;
 use crate::store::StoreError;
 
 /// Numbers for `status`: what is counted → value → how many.
@@ -28,6 +29,8 @@ pub struct Counts {
     pub issues_by_source: BTreeMap<String, BTreeMap<String, u64>>,
     /// Records that are known to be no notice, by source, then by rule.
     pub non_notices_by_source: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Notices by what became of them at their publisher: `deleted-at-source`; the caller adds `vanished`.
+    pub by_state: BTreeMap<String, u64>,
     /// Quarantined documents by code.
     pub by_quarantine: BTreeMap<String, u64>,
     /// Newest publication date by source.
@@ -95,6 +98,10 @@ impl Derived {
             },
             issues_by_source,
             non_notices_by_source,
+            by_state: {
+                let sql = "SELECT count(DISTINCT id) FROM taken_back JOIN notices ON id = notice_id WHERE since >= valid_from";
+                BTreeMap::from([(State::DeletedAtSource.as_str().to_owned(), one(sql)?)])
+            },
             by_quarantine: many("SELECT code, count(*) FROM documents WHERE code IS NOT NULL GROUP BY 1")?,
             newest,
         })

@@ -100,6 +100,11 @@ pub(super) fn insert_document(transaction: &Transaction<'_>, document: &StoredDo
             issues,
             records
         ])?;
+    let mut taken_back = transaction
+        .prepare_cached("INSERT INTO taken_back (notice_id, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    for id in &document.taken_back {
+        taken_back.execute(params![id.as_str(), document.fetched_at.as_second()])?;
+    }
     Ok(())
 }
 

@@ -342,7 +342,7 @@ fn kept_state_of_an_older_program_is_copied_and_migrated() {
             .expect("asked")
     };
     let copy = at.join("data/kept.v1.db");
-    assert_eq!(one(&path, "PRAGMA user_version"), "Integer(3)");
+    assert_eq!(one(&path, "PRAGMA user_version"), "Integer(4)");
     assert_eq!(one(&copy, "PRAGMA user_version"), "Integer(1)");
     assert_eq!(one(&path, "PRAGMA integrity_check"), "Text(\"ok\")");
     assert_eq!(one(&path, "SELECT position FROM cursors"), "Text(\"2026-00222\")");
