@@ -249,14 +249,17 @@ fn nameless_buyer(root: Node<'_>, forms: &Forms<'_>, notice: &mut Notice, readin
         .filter(|node| node.name() == El::MlTitle)
         .find(|node| node.attribute("LG").and_then(crate::codes::language) == Some(language.as_str()));
     let country = coded(root, El::CodedCountry).and_then(|node| node.attribute("VALUE")).unwrap_or("");
-    put(&mut notice.buyers, Organisation {
-        names: names.iter().filter(|(_, other)| *other != name).collect(),
-        city: town.and_then(|node| node.first(El::MlTown)).and_then(|node| reading.line(node.text())),
-        country: reading.country("NOTICE_DATA/ISO_COUNTRY", country),
-        name: Some(name),
-        roles: vec![Role::Buyer],
-        ..Organisation::default()
-    });
+    put(
+        &mut notice.buyers,
+        Organisation {
+            names: names.iter().filter(|(_, other)| *other != name).collect(),
+            city: town.and_then(|node| node.first(El::MlTown)).and_then(|node| reading.line(node.text())),
+            country: reading.country("NOTICE_DATA/ISO_COUNTRY", country),
+            name: Some(name),
+            roles: vec![Role::Buyer],
+            ..Organisation::default()
+        },
+    );
 }
 
 /// BT-11 and BT-10 of the first buyer, whose the coded data are.

@@ -91,7 +91,17 @@ fn crawl(plan: &Plan, folder: &Path) -> u64 {
     );
     std::fs::write(&config, text).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenderwatch"));
-    command.args(["--quiet", "--output", "json", "--now", "2026-11-22T12:00:00Z", "crawl", "eu-ted", "--until", "2026-11-16"]);
+    command.args([
+        "--quiet",
+        "--output",
+        "json",
+        "--now",
+        "2026-11-22T12:00:00Z",
+        "crawl",
+        "eu-ted",
+        "--until",
+        "2026-11-16",
+    ]);
     command.arg("--config").arg(&config);
     let first = publisher.gazette().places(publisher.gazette().issues()[0]).len() as u64;
     let peak = run("crawl", command, first, &data);
