@@ -1,9 +1,14 @@
 //! Who is this organisation? Names and identifiers as published → one stable cluster per body.
 //!
-//! It answers how a name reads without case, accents, script and legal form ([`normalised`]), and what identifies an
-//! organisation. It is pure: no store, no clock.
+//! It answers how a name reads without case, accents, script and legal form ([`normalised`]), what identifies an
+//! organisation ([`keys`]), and which occurrences are the same one ([`Registry`]). It is pure: no store, no clock.
 
+mod key;
 mod latin;
 mod name;
+mod register;
+mod registry;
 
+pub use self::key::{Key, KeyKind, keys};
 pub use self::name::normalised;
+pub use self::registry::{Cluster, Clusters, Doubt, DoubtReason, Registry};

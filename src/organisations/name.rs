@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(normalised("Siemens GmbH", Some("RO")), "siemens");
         // Never everything.
         assert_eq!(normalised("SIA", Some("LV")), "sia");
-        assert_eq!(normalised("AS SIA", Some("LV")), "sia");
+        assert_eq!(normalised("AS SIA", Some("LV")), "as");
         assert_eq!(normalised(" – ", None), "");
     }
 
