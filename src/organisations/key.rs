@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::name::{country_of, normalised};
 use super::register::{self, Found};
 use crate::analysis::fold;
+use crate::codes;
 use crate::notice::Organisation;
 
 /// How much a key says, strongest first.
@@ -175,6 +176,26 @@ fn name_key(organisation: &Organisation, country: Option<&str>) -> Option<Key> {
     Some(Key { kind: KeyKind::Name, scheme: format!("name-{country}"), value })
 }
 
+/// Numbers that a platform gives anew with each notice.
+const UNSTABLE: &[&str] = &["gb-cfs"];
+
+/// The register and the number of an identifier as org-id.guide writes it.
+fn org_id(raw: &str) -> Option<(&str, &str)> {
+    let (country, rest) = raw.split_once('-')?;
+    let (register, number) = rest.split_once('-')?;
+    let letters = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase())
+    };
+    let sound = letters(country, 2..=2) && letters(register, 2..=8) && number.chars().any(|c| c.is_ascii_digit());
+    let end = country.len() + 1 + register.len();
+    (sound && codes::country(country).is_some()).then(|| (&raw[..end], number))
+}
+
+/// A UUID or a check sum of 128 bits: made by a program for one document, not given by a register.
+fn is_random(compact: &str) -> bool {
+    compact.len() == 32 && compact.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// What people write where they have no number, folded, without blanks and signs.
 const PLACEHOLDERS: &[&str] = &[
     "na",
@@ -224,14 +245,19 @@ const PLACEHOLDERS: &[&str] = &[
 /// The number and its register; none for a placeholder, telephone number, address or local reference.
 fn identifier(scheme: Option<&str>, text: &str, country: Option<&str>) -> Option<Found> {
     let raw: String = fold(text).trim().to_uppercase();
+    // `IT-CF-00135420099`: the list of org-id.guide puts the register before the number.
+    let prefixed = org_id(&raw);
+    let scheme = prefixed.map(|(register, _)| register).or(scheme);
+    let country = country.or_else(|| country_of(prefixed.map(|(register, _)| &register[..2])));
+    let raw = prefixed.map_or(raw.as_str(), |(_, number)| number);
     let compact: String = raw.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
     let label = scheme.and_then(register::labelled);
-    if is_placeholder(&raw, &compact) {
+    if is_placeholder(raw, &compact) || scheme.is_some_and(|scheme| UNSTABLE.contains(&slug(scheme).as_str())) {
         return None;
     }
     // What the text itself says before the number is a label too: `REGON 630189018`, `KRS: 0000040284`.
     let inner = raw.split_once([' ', ':']).and_then(|(word, _)| register::labelled(word));
-    let body = register::without_label(&raw);
+    let body = register::without_label(raw);
     if let Some(country) = country
         && let Some(found) = register::recognised(country, &body, inner.or(label))
     {
@@ -246,6 +272,9 @@ fn identifier(scheme: Option<&str>, text: &str, country: Option<&str>) -> Option
     }
     let mut scheme = scheme.filter(|scheme| !register::says_nothing(scheme, country)).map(slug);
     if scheme.is_none() {
+        if is_random(&compact) || codes::is_nuts(&compact) {
+            return None;
+        }
         // Unlabelled and of no known shape: good enough when it looks like a number at all.
         let words = raw.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().all(char::is_alphabetic));
         let least = if country.is_some() { 4 } else { 8 };
@@ -330,6 +359,8 @@ mod tests {
             ("FR", Some("SIRET"), "35600000000048", "fr-siret/35600000000048"),
             ("IT", None, "00135420099", "it-cf/00135420099"),
             ("", Some("IT-CF"), "IT-CF-00135420099", "it-cf/00135420099"),
+            ("", None, "IT-CF-00135420099", "it-cf/00135420099"),
+            ("GB", None, "GB-COH-02366852", "gb-coh/02366852"),
             ("BE", None, "BE0308.357.555", "be-kbo/0308357555"),
             ("BE", None, "308357555", "be-kbo/0308357555"),
             ("CZ", None, "CZ00007064", "cz-ico/00007064"),
@@ -371,6 +402,9 @@ mod tests {
             ("DE", "0049 30 18681"),
             ("IE", "ORG-0001"),
             ("DE", "HRB 8919"),
+            ("GB", "GB-CFS-226794"),
+            ("FR", "FR103"),
+            ("CH", "61b36185-18c1-4183-ae14-b5ad5e5c0f7e"),
             ("PL", "PL"),
             ("PL", "ZP-WR-2/2022"),
             ("NO", "999999999"),
