@@ -18,7 +18,8 @@ pub enum Reason {
     Token,
     /// Nothing but nines, at least five of them before the point or six in all: `99999999`, `999999.99`.
     Nines,
-    /// 12345…, or one digit other than 9 and 0 six times or more: typed to get past a field.
+    /// 12345…, or one digit six times or more: typed to get past a field. Not threes and sixes, which are thirds of round
+    /// sums, nor nines, which have a reason of their own.
     TypedThrough,
     /// Below zero.
     Negative,
@@ -140,7 +141,7 @@ pub fn alone(money: &Money, on: Option<Date>) -> Option<Reason> {
     }
     let counting =
         digits.len() >= 6 && ["1234567890123456789", "9876543210"].iter().any(|row| row.starts_with(&digits));
-    if counting || digits.len() >= 6 && ('1'..'9').any(all) {
+    if counting || digits.len() >= 6 && ['1', '2', '4', '5', '7', '8'].into_iter().any(all) {
         return Some(Reason::TypedThrough);
     }
     let euro = on.and_then(|on| Rates::shipped().euro(amount, &money.currency, on)).map(|euro| euro.amount);
@@ -218,6 +219,8 @@ mod tests {
             ("123456789", Some("typed-through-value")),
             ("1111111.11", Some("typed-through-value")),
             ("555555", Some("typed-through-value")),
+            ("33333.33", None),
+            ("666666.66", None),
             ("12345", None),
             ("500000", None),
             ("-5", Some("negative-value")),

@@ -250,7 +250,7 @@ fn identifier(scheme: Option<&str>, text: &str, country: Option<&str>) -> Option
     let scheme = prefixed.map(|(register, _)| register).or(scheme);
     let country = country.or_else(|| country_of(prefixed.map(|(register, _)| &register[..2])));
     let raw = prefixed.map_or(raw.as_str(), |(_, number)| number);
-    let compact: String = raw.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let compact: String = raw.chars().filter(char::is_ascii_alphanumeric).collect();
     let label = scheme.and_then(register::labelled);
     if is_placeholder(raw, &compact) || scheme.is_some_and(|scheme| UNSTABLE.contains(&slug(scheme).as_str())) {
         return None;

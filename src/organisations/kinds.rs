@@ -64,7 +64,7 @@ struct Rule {
 /// The loaded definitions.
 #[derive(Debug)]
 pub struct Kinds {
-    kinds: Vec<Kind>,
+    all: Vec<Kind>,
     rules: Vec<Rule>,
     matcher: Matcher,
 }
@@ -98,24 +98,24 @@ impl Kinds {
                 rules.push(Rule { kind: number, weight: term.weight, place: term.place.clone(), name });
             }
         }
-        Self { kinds, rules, matcher: matcher.build() }
+        Self { all: kinds, rules, matcher: matcher.build() }
     }
 
     /// Every kind, by id.
     pub fn kinds(&self) -> &[Kind] {
-        &self.kinds
+        &self.all
     }
 
     /// One kind.
     pub fn kind(&self, id: &str) -> Option<&Kind> {
-        self.kinds.iter().find(|kind| kind.id.as_str() == id)
+        self.all.iter().find(|kind| kind.id.as_str() == id)
     }
 
     /// The kinds of an organisation, best first: what its name says before what only codes say, then the more specific
     /// kind before the more general, then by points. Empty when nothing says enough.
     pub fn of(&self, organisation: &Organisation) -> Vec<KindFound> {
         let mut found: BTreeMap<usize, Vec<(Weight, KindEvidence)>> = BTreeMap::new();
-        let mut vetoed = vec![false; self.kinds.len()];
+        let mut vetoed = vec![false; self.all.len()];
         let country = country_of(organisation.country.as_deref());
         let names = organisation.name.iter().map(|name| (None, name.as_str()));
         for (language, name) in names.chain(organisation.names.iter().map(|(language, name)| (Some(language), name))) {
@@ -143,7 +143,7 @@ impl Kinds {
                 found.remove(&number);
             }
         }
-        for (number, kind) in self.kinds.iter().enumerate() {
+        for (number, kind) in self.all.iter().enumerate() {
             let codes = kind.codes_of(organisation);
             if !codes.is_empty() {
                 found.entry(number).or_default().extend(codes);
@@ -152,7 +152,7 @@ impl Kinds {
         let mut all: Vec<(bool, u8, KindFound)> = found
             .into_iter()
             .filter_map(|(number, evidence)| {
-                let kind = &self.kinds[number];
+                let kind = &self.all[number];
                 let named = evidence.iter().any(|(weight, _)| matches!(weight, Weight::Body | Weight::Strong));
                 Some((named, kind.priority, weighed(&kind.id, evidence)?))
             })

@@ -21,7 +21,7 @@ const ANYWHERE: &str = "*";
 pub fn normalised(name: &str, country: Option<&str>) -> String {
     let tables = &*TABLES;
     let mut all = words(&without_numbers(name), country);
-    all = expanded(all, country, tables);
+    all = expanded(&all, country, tables);
     let mut rest = &all[..];
     while let Some(shorter) = without_form(rest, country, tables) {
         rest = shorter;
@@ -128,7 +128,7 @@ fn words(text: &str, country: Option<&str>) -> Vec<String> {
 }
 
 /// The words with abbreviations written out, the longest abbreviation first.
-fn expanded(all: Vec<String>, country: Option<&str>, tables: &Tables) -> Vec<String> {
+fn expanded(all: &[String], country: Option<&str>, tables: &Tables) -> Vec<String> {
     let mut out = Vec::with_capacity(all.len());
     let mut at = 0;
     while at < all.len() {
@@ -281,7 +281,7 @@ mod tests {
                 let country = (country != ANYWHERE).then_some(country);
                 // What stands for something is not itself written out: that is why twice is once.
                 let long = words(&long, country);
-                assert_eq!(expanded(long.clone(), country, &TABLES), long, "{short}");
+                assert_eq!(expanded(&long, country, &TABLES), long, "{short}");
             }
         }
     }

@@ -219,18 +219,6 @@ struct Components<'k> {
 impl<'k> Components<'k> {
     fn of(bearers: &BTreeMap<&'k Key, BTreeSet<&'k Key>>, doubtful: &BTreeMap<&'k Key, DoubtReason>) -> Self {
         let mut parent: BTreeMap<&'k Key, &'k Key> = BTreeMap::new();
-        fn root<'k>(parent: &mut BTreeMap<&'k Key, &'k Key>, key: &'k Key) -> &'k Key {
-            let mut top = key;
-            while let Some(above) = parent.get(top).copied().filter(|above| *above != top) {
-                top = above;
-            }
-            // Shorten the way, so that long chains stay cheap.
-            let mut at = key;
-            while at != top {
-                at = parent.insert(at, top).unwrap_or(top);
-            }
-            top
-        }
         for (name, identifiers) in bearers.iter().filter(|(name, _)| !doubtful.contains_key(*name)) {
             for identifier in identifiers {
                 let (one, other) = (root(&mut parent, name), root(&mut parent, identifier));
@@ -266,6 +254,20 @@ impl<'k> Components<'k> {
             .map(|keys| keys.into_iter().filter(|key| key.kind == KeyKind::Name).collect())
             .collect()
     }
+}
+
+/// The smallest key that a key is joined with so far.
+fn root<'k>(parent: &mut BTreeMap<&'k Key, &'k Key>, key: &'k Key) -> &'k Key {
+    let mut top = key;
+    while let Some(above) = parent.get(top).copied().filter(|above| *above != top) {
+        top = above;
+    }
+    // Shorten the way, so that long chains stay cheap.
+    let mut at = key;
+    while at != top {
+        at = parent.insert(at, top).unwrap_or(top);
+    }
+    top
 }
 
 /// Who is who: the result of [`Registry::clusters`].

@@ -112,7 +112,7 @@ impl CodeList {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Code {
     list: CodeList,
-    code: String,
+    value: String,
     strong: bool,
 }
 
@@ -125,17 +125,17 @@ impl Kind {
             .iter()
             .filter_map(|code| {
                 let text = match code.list {
-                    CodeList::Activity => activity.filter(|activity| *activity == code.code),
-                    CodeList::LegalType => legal_type.filter(|legal_type| *legal_type == code.code),
+                    CodeList::Activity => activity.filter(|activity| *activity == code.value),
+                    CodeList::LegalType => legal_type.filter(|legal_type| *legal_type == code.value),
                     CodeList::Cofog => activity.filter(|_| {
                         cofog
                             .as_deref()
-                            .and_then(|cofog| cofog.strip_prefix(code.code.as_str()))
+                            .and_then(|cofog| cofog.strip_prefix(code.value.as_str()))
                             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
                     }),
                 }?;
                 let weight = if code.strong { Weight::StrongCode } else { Weight::WeakCode };
-                let rule = format!("code:{}/{}/{}", self.id, code.list.as_str(), code.code);
+                let rule = format!("code:{}/{}/{}", self.id, code.list.as_str(), code.value);
                 Some((weight, KindEvidence { rule, text: text.to_owned(), points: weight.points() }))
             })
             .collect()
@@ -297,10 +297,10 @@ fn parse_codes(file: &DefinitionFile, raw: &RawCodes, errors: &mut Vec<Definitio
                 if !list.knows(code) {
                     errors.push(file.error(&path, format!("`{code}` is not in the list")));
                 }
-                if all.iter().any(|known| known.list == list && known.code == *code) {
+                if all.iter().any(|known| known.list == list && known.value == *code) {
                     errors.push(file.error(&path, format!("`{code}` stands here twice")));
                 }
-                all.push(Code { list, code: code.clone(), strong });
+                all.push(Code { list, value: code.clone(), strong });
             }
         }
     }
