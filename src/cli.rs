@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, thin. Results go to stdout, everything else to stderr.
 
+mod bars;
 mod categories;
 mod classify;
 mod crawl;

@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(config.contact.as_deref(), Some("ops@example.org"));
         assert_eq!(config.paths.data, PathBuf::from("elsewhere"));
         assert_eq!(config.limits.document, 1 << 20);
-        assert_eq!(config.limits.answer, 1 << 30);
+        assert_eq!(config.limits.answer, 4 << 30);
     }
 
     #[test]

@@ -198,6 +198,7 @@ impl<'a> Crawler<'a> {
     /// # Errors
     /// Anything but an answer.
     pub async fn ask(&self, question: &Question, validators: Option<Validators>) -> Result<Answer, CrawlError> {
+        let conditional = validators.is_some();
         let request = self.request(question, validators);
         let url = question.address();
         let mut tries = 0;
@@ -205,12 +206,19 @@ impl<'a> Crawler<'a> {
             tries += 1;
             let fetched = self.send(&request).await?;
             match self.meaning(&fetched, true) {
-                Meaning::There => return Ok(Answer::There(Box::new(fetched))),
+                Meaning::There if !fetched.body.is_empty() => return Ok(Answer::There(Box::new(fetched))),
+                Meaning::There | Meaning::Again if tries < TRIES => self.pause().await?,
+                Meaning::There => {
+                    return Err(CrawlError::Faulty { url: shown(&url), reason: "an empty answer".to_owned() });
+                }
                 Meaning::Missing => return Ok(Answer::Missing),
                 Meaning::Empty => return Ok(Answer::Empty),
-                Meaning::Unchanged => return Ok(Answer::Unchanged),
+                Meaning::Unchanged if conditional => return Ok(Answer::Unchanged),
+                // Nothing was said about what we have, so nothing can be unchanged.
+                Meaning::Unchanged => {
+                    return Err(drifted(&url, "status 304 to a question without conditions".to_owned()));
+                }
                 Meaning::Blocked(reason) => return Err(CrawlError::Blocked { url: shown(&url), reason }),
-                Meaning::Again if tries < TRIES => self.pause().await?,
                 Meaning::Again => {
                     let reason = format!("status {} {tries} times", fetched.status);
                     return Err(CrawlError::Faulty { url: shown(&url), reason });
@@ -251,9 +259,6 @@ impl<'a> Crawler<'a> {
     /// What is wrong with an answer that has a good status.
     fn fault(&self, body: &[u8], headers: &[(String, String)], list: bool) -> Option<Fault> {
         let check = &self.source.check;
-        if body.is_empty() {
-            return Some(Fault::Error("an empty answer".to_owned()));
-        }
         let require = if list { &check.require[..] } else { &[] };
         if require.is_empty() && check.error.is_none() {
             return None;

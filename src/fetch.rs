@@ -27,6 +27,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::HttpInfo;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -42,7 +43,7 @@ pub use self::request::{Method, Part, PartContent, Request, RequestBody, Validat
 use self::address::Reach;
 use self::body::{Overflow, Sink, SinkError};
 use self::error::{shown, shown_text};
-use self::gate::{Closed, Gate, Gates, Pace, Slot};
+use self::gate::{Closed, Connection, Gate, Gates, Pace, Slot};
 use self::robots::{Book, Rules, Verdict};
 use self::route::{Errand, Route};
 use crate::config::{Limits, Politeness};
@@ -62,6 +63,8 @@ const KEPT: &[&str] = &[
     "retry-after",
     "x-amzn-waf-action",
 ];
+/// Bytes a second at which a large file may come: each second's worth is another second of patience.
+const FAIR_PACE: u64 = 256 << 10;
 /// No robots.txt makes us slower than that, and none may take longer to come than the other.
 const SLOWEST: Duration = Duration::from_hours(1);
 const ROBOTS_TIME: Duration = Duration::from_mins(1);
@@ -379,7 +382,7 @@ impl Fetcher {
             .await
             .map_err(|_| within("waiting for the answer", silence))?
             .map_err(failed)?;
-        slot.arrived();
+        slot.arrived(connection(&response));
 
         let status = response.status().as_u16();
         let head = response.headers();
@@ -431,11 +434,13 @@ impl Fetcher {
                 return Err(too_large());
             }
             let mut sink = Sink::new(self.folder.clone(), limit, overflow, gzip);
+            let mut end = end;
             while !sink.is_full() {
                 let next = timeout_at(end, timeout(idle, response.chunk())).await;
                 let next = next.map_err(|_| within("the answer", patience))?;
                 let next = next.map_err(|_| within("waiting for the next byte", idle))?;
                 let Some(chunk) = next.map_err(|error| FetchError::from_body(url, error))? else { break };
+                end += Duration::from_millis(chunk.len() as u64 * 1000 / FAIR_PACE);
                 route.policy.tally.received(sink.push(&chunk).await.map_err(full)?);
             }
             sink.finish().await.map_err(full)?
@@ -526,6 +531,16 @@ struct Hop<'a> {
 enum Answer {
     Here(Box<Fetched>),
     Elsewhere { status: u16, target: String, retry_after: Option<Duration> },
+}
+
+/// What an answer came on.
+fn connection(response: &reqwest::Response) -> Connection {
+    let header = response.headers().get("connection").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let says = |word: &str| header.split(',').any(|own| own.trim().eq_ignore_ascii_case(word));
+    Connection {
+        local: response.extensions().get::<HttpInfo>().map(HttpInfo::local_addr),
+        closes: says("close") || (response.version() <= reqwest::Version::HTTP_10 && !says("keep-alive")),
+    }
 }
 
 fn parse_url(text: &str) -> Result<Url, FetchError> {

@@ -111,8 +111,17 @@ impl Workspace {
     }
 }
 
+/// How far the reading of a source is.
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'a> {
+    /// What is being read: a file, a window, an issue.
+    At(&'a str),
+    /// Nothing more is read.
+    Ended,
+}
+
 /// What a run tells while it goes on; never a result.
-pub type Progress<'a> = &'a (dyn Fn(&SourceReceipt, &str) + Sync);
+pub type Progress<'a> = &'a (dyn Fn(&SourceReceipt, Told<'_>) + Sync);
 
 /// One run with the right to write. Opening it catches up with whatever an earlier run left unfinished.
 pub struct Session<'w> {

@@ -76,6 +76,7 @@ issue_codes! {
     UnreadableRecord = "unreadable-record": "one record of a document that cannot be read; the others are",
     RepairedEncoding = "repaired-encoding": "text that was written in one encoding and read in another (`â€™` for `’`); repaired, the original is in the archive",
     GuessedEncoding = "guessed-encoding": "nothing says the encoding of a text; it was guessed from the letters that come out",
+    AssumedPublicationDay = "assumed-publication-day": "nobody has published it in the gazette yet, or the document does not say when: the day that the buyer asked for, else the day of dispatch, stands for the day of publication",
     ImplausibleDate = "implausible-date": "a date far outside the life of a notice; kept as written under `extra`",
     RepairedText = "repaired-text": "control characters or broken entities that were repaired before reading",
     UnopenedValue = "unopened-value": "a document inside a value (JSON, base64, a page) that cannot be opened; the rest is read",

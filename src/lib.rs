@@ -11,6 +11,7 @@ pub mod rates; //        2  amounts in euro: the reference rates of the European
 pub mod raw; //          2  bytes as they came, and where they came from
 pub mod notice; //       3  the normalised model and its value types
 pub mod analysis; //     4  text → tokens, for classifier, index and query alike
+pub mod versions; //     4  what counts as a change of a notice, and what changed
 pub mod doubts; //       5  published amounts that cannot be meant, each with its reason
 pub mod records; //      5  plain stored shapes that several modules exchange: cursor, receipt, counts
 pub mod terms; //        5  words and phrases of definitions, and where they stand in a text

@@ -44,6 +44,9 @@ pub struct SourceHealth {
     /// Details that wait for the next run.
     #[serde(default)]
     pub waiting: u64,
+    /// Details that were asked for in vain too often.
+    #[serde(default)]
+    pub given_up: u64,
 }
 
 /// What became of one document.
@@ -271,6 +274,21 @@ impl SourceReceipt {
             DocumentOutcome::Quarantined { .. } => self.documents.quarantined += 1,
             DocumentOutcome::Failed => self.documents.failed += 1,
         }
+    }
+
+    /// Adds what a batch of documents was.
+    pub fn add(&mut self, batch: &Self) {
+        let (documents, other) = (&mut self.documents, &batch.documents);
+        documents.fetched += other.fetched;
+        documents.duplicate += other.duplicate;
+        documents.parsed += other.parsed;
+        documents.quarantined += other.quarantined;
+        documents.failed += other.failed;
+        self.records.add(&batch.records);
+        self.notices.new += batch.notices.new;
+        self.notices.changed += batch.notices.changed;
+        self.notices.unchanged += batch.notices.unchanged;
+        self.issues += batch.issues;
     }
 
     /// Whether both sums hold.

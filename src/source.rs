@@ -26,7 +26,7 @@ pub use self::access::{Access, Boot, Hours, Robots, SessionRules};
 pub use self::ask::{Ask, AskBody, Method, Param, Question};
 pub use self::catalogue::catalogue;
 pub use self::check::{Canary, Check, FilterCheck, Gaps, Publishes, StatusMeaning};
-pub use self::detail::{Change, Detail, IndexRows};
+pub use self::detail::{Change, Detail, IndexRows, Table};
 pub use self::page::{Cap, Paging, PagingKind};
 pub use self::plan::{
     Catalogue, DateWindow, Discover, IdRange, Issues, Length, Missing, Periods, Plan, PlanKind, Unit,

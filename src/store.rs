@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::derived::{Applied, Batch, Counts, Derived, PreparedNotice, StoredDocument};
-pub use self::kept::{Kept, StoredValidators};
+pub use self::derived::{Applied, Batch, Counts, Derived, PreparedNotice, StoredDocument, Version};
+pub use self::kept::{DetailEnd, Kept, StoredValidators};
 use crate::archive::Position;
 
 /// Why the store could not do it.

@@ -3,10 +3,12 @@
 use clap::Args;
 use jiff::civil::Date;
 
+use super::bars::Bars;
 use super::{Cli, Context, Ended, Invalid, Output, Usage, receipt};
 use crate::definitions::{DEFAULT_CONFIG, DefinitionError, line_of};
 use crate::ids::SourceId;
-use crate::ingest::{self, CrawlOptions, Workspace};
+use crate::ingest::{self, CrawlOptions, Told, Workspace};
+use crate::records::SourceReceipt;
 use crate::source::{PlanKind, Source, Status};
 
 /// Fetch what the sources published since the last run.
@@ -54,10 +56,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     }
     let selected =
         workspace.sources.iter().filter(|source| options.sources.is_empty() || options.sources.contains(&source.id));
-    let is_live = |source: &Source| {
-        source.status == Status::Active
-            && source.access.hosts.iter().any(|host| !source.access.private_hosts.contains(host))
-    };
+    let is_live = |source: &Source| source.status == Status::Active && !source.access.is_private();
     if workspace.config.contact.is_none() && selected.into_iter().any(is_live) {
         return Err(Invalid(vec![DefinitionError {
             file: "config.toml".to_owned(),
@@ -67,14 +66,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         }])
         .into());
     }
-    let bar = super::import::progress_bar(context);
-    let progress = |receipt: &crate::records::SourceReceipt, what: &str| {
-        bar.set_message(format!("{} {what}: {} notices", receipt.source, receipt.records.notices));
-        bar.tick();
-    };
+    let bars = Bars::new(context);
     let now = context.cli.now();
+    let progress = |receipt: &SourceReceipt, told: Told<'_>| bars.tell(receipt, told);
     let receipt = ingest::crawl(&workspace, &options, &Cli::command_line(), now, &progress)?;
-    bar.finish_and_clear();
+    bars.clear();
     receipt::print(&receipt, context)
 }
 

@@ -8,14 +8,15 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::bars::Bars;
 use super::search::{Answer, Question, ask, list};
-use super::{Context, Ended, Output, digest, import, receipt};
+use super::{Context, Ended, Output, digest, receipt};
 use crate::config::{Config, Overrides};
 use crate::definitions::Definitions;
 use crate::ids::{NoticeId, SourceId};
-use crate::ingest::{self, CrawlOptions, Workspace};
+use crate::ingest::{self, CrawlOptions, Told, Workspace};
 use crate::publisher::{self, Expected, Options, Plan, Publisher};
-use crate::records::Receipt;
+use crate::records::{Receipt, SourceReceipt};
 use crate::search::RawFilters;
 use crate::store::Derived;
 use crate::trends::Period;
@@ -126,13 +127,10 @@ fn crawl(
         since: publisher.gazette().issues().first().map(|issue| issue.day),
         ..CrawlOptions::default()
     };
-    let bar = import::progress_bar(context);
-    let progress = |receipt: &crate::records::SourceReceipt, what: &str| {
-        bar.set_message(format!("{what}: {} notices so far", receipt.records.notices));
-        bar.tick();
-    };
+    let bars = Bars::new(context);
+    let progress = |receipt: &SourceReceipt, told: Told<'_>| bars.tell(receipt, told);
     let receipt = ingest::crawl(workspace, &options, "demo", now, &progress)?;
-    bar.finish_and_clear();
+    bars.clear();
     Ok(receipt)
 }
 

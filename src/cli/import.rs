@@ -1,14 +1,13 @@
 //! `tenderwatch import`
 
-use std::io::IsTerminal;
-
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::bars::Bars;
 use super::{Cli, Context, Ended, Output, Usage, receipt};
 use crate::formats::{Reader, Readers};
 use crate::ids::SourceId;
-use crate::ingest::{self, ImportOptions};
+use crate::ingest::{self, ImportOptions, Told};
+use crate::records::SourceReceipt;
 
 /// Take in files you already have.
 ///
@@ -35,29 +34,14 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     }
     let format = arguments.format.as_deref().map(|name| format_named(name, &workspace.readers)).transpose()?;
     let options = ImportOptions { source, format, paths: arguments.paths.clone() };
-    let bar = progress_bar(context);
-    let progress = |receipt: &crate::records::SourceReceipt, what: &str| {
-        bar.set_message(format!("{what}: {} notices", receipt.records.notices));
-        bar.inc(1);
-    };
+    let bars = Bars::new(context);
+    let progress = |receipt: &SourceReceipt, told: Told<'_>| bars.tell(receipt, told);
     let receipt = ingest::import(&workspace, &options, &Cli::command_line(), context.cli.now(), &progress)?;
-    bar.finish_and_clear();
+    bars.clear();
     receipt::print(&receipt, context)
 }
 
 pub(super) fn format_named(name: &str, readers: &Readers) -> Result<Reader, Usage> {
     let unknown = || Usage(format!("--format: there is no \"{name}\"; there are {}", readers.names().join(", ")));
     readers.find(name).ok_or_else(unknown)
-}
-
-/// A spinner with words, on a terminal only.
-pub(super) fn progress_bar(context: &Context<'_>) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    if context.cli.quiet || !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar
 }

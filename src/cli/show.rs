@@ -4,11 +4,17 @@ use std::io::Write;
 
 use anyhow::bail;
 use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use serde_json::json;
 
 use super::{Context, Ended, Output, Usage};
 use crate::archive;
+use crate::ids::RawId;
 use crate::notice::{Amount, Classification, Notice};
-use crate::store::Derived;
+use crate::store::{Derived, Version};
+use crate::versions::{Change, changes};
 
 /// Show one notice in full.
 ///
@@ -24,6 +30,9 @@ pub(super) struct Arguments {
     /// Show every reason for every category
     #[arg(long)]
     explain: bool,
+    /// Show every version, and what changed from one to the next
+    #[arg(long, conflicts_with = "raw")]
+    history: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
@@ -48,12 +57,57 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         context.out.write_all(&document.body)?;
         return Ok(Ended::Done);
     }
+    let history = if arguments.history { steps(derived.versions(id)?) } else { Vec::new() };
     if context.is_json() {
-        context.json(&notice)?;
+        if arguments.history {
+            context.json(&json!({ "notice": notice, "history": history }))?;
+        } else {
+            context.json(&notice)?;
+        }
     } else {
         print(&notice, arguments.explain, context.out)?;
+        print_history(&history, context.out)?;
     }
     Ok(Ended::Done)
+}
+
+/// One version, and what it changed.
+#[derive(Serialize)]
+struct Step {
+    /// From 1.
+    number: usize,
+    valid_from: Timestamp,
+    published_on: Option<Date>,
+    raw_id: RawId,
+    changes: Vec<Change>,
+}
+
+fn steps(versions: Vec<Version>) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(versions.len());
+    let mut before: Option<Notice> = None;
+    for (at, Version { valid_from, notice }) in versions.into_iter().enumerate() {
+        let changes = before.as_ref().map_or_else(Vec::new, |before| changes(before, &notice));
+        let (published_on, raw_id) = (notice.published_on, notice.raw_id);
+        steps.push(Step { number: at + 1, valid_from, published_on, raw_id, changes });
+        before = Some(notice);
+    }
+    steps
+}
+
+fn print_history(steps: &[Step], out: &mut dyn Write) -> anyhow::Result<()> {
+    for Step { number, valid_from, published_on, raw_id, changes } in steps {
+        let published = published_on.map_or_else(String::new, |day| format!(", published {day}"));
+        writeln!(out, "\n  version {number}, since {valid_from}{published}, document {raw_id}")?;
+        for Change { path, old, new } in changes {
+            let shown = |value: &Option<serde_json::Value>| match value {
+                None => "nothing".to_owned(),
+                Some(serde_json::Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+            };
+            writeln!(out, "    {path}: {} -> {}", shown(old), shown(new))?;
+        }
+    }
+    Ok(())
 }
 
 fn print(notice: &Notice, explain: bool, out: &mut dyn Write) -> anyhow::Result<()> {

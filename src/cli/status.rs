@@ -41,6 +41,7 @@ struct SourceLine {
     last_complete: Option<String>,
     health: Condition,
     waiting_details: u64,
+    given_up_details: u64,
     cursor: Option<String>,
     newest: Option<String>,
     error: Option<String>,
@@ -75,6 +76,7 @@ pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<En
             last_run: last.map(|(receipt, _)| receipt.started_at.to_string()),
             last_complete: health.as_ref().and_then(|health| health.last_complete).map(|at| at.to_string()),
             waiting_details: health.as_ref().map_or(0, |health| health.waiting),
+            given_up_details: health.as_ref().map_or(0, |health| health.given_up),
             health: condition,
             cursor: kept.cursor(&source.id)?.map(|cursor| cursor.position),
             newest: counts.newest.get(source.id.as_str()).cloned(),
@@ -140,6 +142,10 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
         )?;
         if source.waiting_details > 0 {
             writeln!(out, "  {} details wait for the next run", source.waiting_details)?;
+        }
+        if source.given_up_details > 0 {
+            let (count, id) = (source.given_up_details, &source.source);
+            writeln!(out, "  {count} details were given up: `crawl {id} --since DAY` asks for them again")?;
         }
         if let Some(error) = &source.error {
             writeln!(out, "  {error}")?;

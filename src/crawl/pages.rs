@@ -1,5 +1,7 @@
 //! One list over several answers: what is asked next, and whether what came is the whole. Pure.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::formats::probe::{Answer, text_at};
@@ -15,9 +17,14 @@ pub struct Pages<'p> {
     /// Where the last answer came from, for relative links.
     asked: u32,
     at: u64,
+    /// Rows, each counted once.
     rows: u64,
+    /// Rows that stood on an earlier page already: the list moved while it was read.
+    twice: u64,
     total: Option<u64>,
-    last_print: Option<u64>,
+    /// Every page and every row so far.
+    answers: HashSet<u64>,
+    seen: HashSet<u64>,
     last_token: Option<String>,
     known_in_a_row: u32,
     /// Of a list that is read backwards: the page that is asked now.
@@ -37,6 +44,8 @@ pub struct PageRows {
     pub last: Option<Value>,
     /// The same for the same content.
     pub print: u64,
+    /// The same for each row; none where rows are not known one by one.
+    pub prints: Vec<u64>,
 }
 
 /// What an answer means for the list.
@@ -72,8 +81,10 @@ impl<'p> Pages<'p> {
             asked: 0,
             at,
             rows: 0,
+            twice: 0,
             total: None,
-            last_print: None,
+            answers: HashSet::new(),
+            seen: HashSet::new(),
             last_token: None,
             known_in_a_row: 0,
             backwards: false,
@@ -162,11 +173,9 @@ impl<'p> Pages<'p> {
         } else if paging.total.is_some() && self.asked <= 1 && page.count > 0 {
             return Verdict::Drifted("it declares no total".to_owned());
         }
-        let repeated = page.count > 0 && self.last_print == Some(page.print);
-        if repeated {
-            return Verdict::Drifted(format!("page {} repeats the one before", self.asked));
+        if page.count > 0 && !self.answers.insert(page.print) {
+            return Verdict::Drifted(format!("page {} repeats an earlier one", self.asked));
         }
-        self.last_print = Some(page.print);
         if let Some(cap) = &paging.cap {
             if cap.flag.as_ref().is_some_and(|_| flag(&cap.flag)) {
                 return Verdict::Capped("the answer says itself that it is cut short".to_owned());
@@ -181,11 +190,12 @@ impl<'p> Pages<'p> {
             let (first, size) = (*first, size.1);
             return self.backwards(page, first, size);
         }
-        self.rows += page.count;
+        self.count(page);
         if let Some(cap) = paging.cap.as_ref().and_then(|cap| cap.reachable)
-            && self.rows >= cap
+            && self.rows + self.twice >= cap
         {
-            return Verdict::Capped(format!("{} rows came, and no more than {cap} can be reached", self.rows));
+            let came = self.rows + self.twice;
+            return Verdict::Capped(format!("{came} rows came, and no more than {cap} can be reached"));
         }
         if let Some(enough) = paging.stop_known {
             self.known_in_a_row = if page.known >= page.count {
@@ -273,6 +283,14 @@ impl<'p> Pages<'p> {
         }
     }
 
+    /// Counts rows; one that stood on an earlier page hides one that was never seen.
+    fn count(&mut self, page: &PageRows) {
+        let twice = page.prints.iter().filter(|print| self.seen.contains(print)).count() as u64;
+        self.seen.extend(&page.prints);
+        self.twice += twice;
+        self.rows += page.count.saturating_sub(twice);
+    }
+
     fn has_ended(&self, page: &PageRows, last: bool, total_pages: Option<u64>) -> bool {
         let paging = self.paging;
         let follows_tokens = matches!(paging.kind, PagingKind::Cursor { .. } | PagingKind::NextLink { .. });
@@ -299,6 +317,9 @@ impl<'p> Pages<'p> {
         let slack = (total as f64 * self.paging.tolerance).ceil() as u64;
         if self.rows + slack >= total {
             Verdict::Whole
+        } else if self.twice > 0 {
+            let (rows, twice) = (self.rows, self.twice);
+            Verdict::Drifted(format!("{rows} rows came, {twice} of them came twice, {total} were declared"))
         } else {
             Verdict::Drifted(format!("{} rows came, {total} were declared", self.rows))
         }
@@ -309,7 +330,7 @@ impl<'p> Pages<'p> {
         let Some(total) = self.total else { return Verdict::Drifted("it declares no total".to_owned()) };
         let pages = total.div_ceil(size.max(1)).max(1);
         if self.backwards {
-            self.rows += page.count;
+            self.count(page);
             let all_known = page.count > 0 && page.known >= page.count;
             if all_known {
                 return Verdict::Whole;
@@ -321,7 +342,7 @@ impl<'p> Pages<'p> {
         } else {
             self.backwards = true;
             // The first page is not counted: it is asked again when the walk gets there.
-            self.last_print = None;
+            self.answers.clear();
             if pages == 1 {
                 self.rows = page.count;
                 return self.ended();

@@ -20,6 +20,8 @@ pub struct Limits {
 pub struct Step {
     /// What the watermark becomes when it is whole; `None` when it is not final yet.
     pub position: Option<String>,
+    /// What the watermark is when everything before it is whole, where that can be said.
+    pub before: Option<String>,
     /// One for each combination of values.
     pub items: Vec<Item>,
     /// What a missing file means.
@@ -96,6 +98,7 @@ pub fn steps(plan: &Plan, watermark: Option<&str>, limits: Limits, now: Timestam
     match &plan.kind {
         PlanKind::Once => Some(vec![Step {
             position: Some(now.timestamp().to_string()),
+            before: None,
             items: crossed(plan, "", &Filling::default(), None),
             missing: Missing::NotYet,
             span: None,
@@ -104,6 +107,7 @@ pub fn steps(plan: &Plan, watermark: Option<&str>, limits: Limits, now: Timestam
             let spans = windows(window, watermark.and_then(|text| text.parse().ok()), limits, &now);
             let step = |span: Span| Step {
                 position: Some(span.end.timestamp().min(now.timestamp()).to_string()),
+                before: Some(span.from.timestamp().to_string()),
                 items: crossed(plan, &span.key(), &span.filling(), Some(&span)),
                 missing: Missing::None,
                 span: Some(span),
@@ -189,6 +193,7 @@ fn files(plan: &Plan, periods: &Periods, watermark: Option<Date>, limits: Limits
             let filling = Filling::default().moment("date", from);
             steps.push(Step {
                 position: is_final.then(|| start.to_string()),
+                before: Some(unit.before(start).to_string()),
                 items: crossed(plan, &start.to_string(), &filling, None),
                 // What has a file every day and is not over yet may have none yet.
                 missing: if is_final { periods.missing } else { Missing::None },

@@ -4,10 +4,15 @@
 //! It knows no HTTP, so its spacing is proven to the millisecond on a paused clock.
 //!
 //! The whole policy is [`State::start`]. The rate is governor's (GCRA, one cell, on tokio's clock), asked at the very
-//! moment of a start; jitter is slept before that question, so it can only add. What a rate cannot say (pauses the host
-//! asked for, the way a request takes) is one instant, `not_before`, that only ever moves to later.
+//! moment of a start. What a rate cannot say (jitter, pauses the host asked for, the way a request takes) is one instant,
+//! `not_before`, that only ever moves to later: so each of them can only add, and the longest counts.
+//!
+//! The gap is one of arrivals at the host, so a request counts from its arrival as far as we can tell. It may have
+//! arrived with the first byte of its answer. But an answer that takes as long as all others do is no late arrival: what
+//! counts is by how much it took longer than the quickest one. See [`Arrivals`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::Add;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,9 +29,14 @@ use tokio::time::{Instant, sleep_until};
 use super::FetchError;
 use crate::records::HostReceipt;
 
-/// A request counts from its arrival at the host as far as we can tell, but a slow answer is no slow arrival: at most
-/// this much is added. It covers the handshake of a new connection, which would make two starts look closer there.
+/// No request is taken to have been longer on its way than that: a slow answer is no slow arrival.
 const TRANSIT: Duration = Duration::from_millis(50);
+/// The same with the handshakes of a new connection, which the next request does without.
+const HANDSHAKE: Duration = Duration::from_millis(250);
+/// So many answers tell how quick the quickest is: fewer may all be late, while many sources begin at once.
+const ENOUGH: u32 = 24;
+/// Connections that are known again.
+const CONNECTIONS: usize = 16;
 
 /// Refusals in a row after which a host is left alone for the rest of the run.
 const REFUSALS: u32 = 3;
@@ -129,8 +139,9 @@ struct State {
     surplus: usize,
     /// One start per delay; made anew when the pace gets gentler.
     limiter: Option<Limiter>,
-    /// No request before this: pauses, and the way that requests take.
+    /// No request before this: jitter, pauses, and the way that requests take.
     not_before: Instant,
+    arrivals: Arrivals,
     /// The host asked to be left alone until then, longer than we are ready to wait.
     closed_until: Option<Instant>,
     /// Refusals since the last answer.
@@ -163,6 +174,7 @@ impl Gate {
             surplus: 0,
             limiter: None,
             not_before: Instant::now(),
+            arrivals: Arrivals::default(),
             closed_until: None,
             refusals: 0,
             broken: None,
@@ -281,8 +293,8 @@ enum Start {
 }
 
 impl State {
-    /// The whole policy: no start behind a closed door or during a pause; one start per delay; who has to wait waits a
-    /// random part of the jitter longer (`dice` in 0..1); and whoever asks still may.
+    /// The whole policy: no start behind a closed door or during a pause; one start per delay; and whoever asks still
+    /// may. After each start a random part of the jitter is waited too (`dice` in 0..1).
     fn start(&mut self, now: Instant, dice: f64, leave: Leave<'_>) -> Result<Start, Closed> {
         if let Some(reason) = &self.broken {
             return Err(Closed::Broken { after: self.refusals.max(REFUSALS), reason: reason.clone() });
@@ -295,7 +307,7 @@ impl State {
         }
         if let Some(early) = self.limiter.as_ref().and_then(|limiter| limiter.check().err()) {
             let wait = early.wait_time_from(Moment(now));
-            return Ok(Start::At(now + wait + self.pace.map_or(Duration::ZERO, |pace| extra(pace, dice))));
+            return Ok(Start::At(now + wait));
         }
         leave().map_err(Closed::Leave)?; // a start that is given up here only makes the next one later
         if let Some(last) = self.last {
@@ -304,7 +316,47 @@ impl State {
         }
         self.requests += 1;
         self.last = Some(now);
+        let spaced = self.pace.map_or(now, |pace| now + pace.delay + extra(pace, dice));
+        self.not_before = self.not_before.max(spaced);
         Ok(Start::Now(now))
+    }
+}
+
+/// The connection that an answer came on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connection {
+    /// Our end of it, where that is known.
+    pub(super) local: Option<SocketAddr>,
+    /// The host closes it after this answer.
+    pub(super) closes: bool,
+}
+
+/// How late requests may arrive at a host, from how long its answers take.
+#[derive(Debug, Default)]
+struct Arrivals {
+    /// The last connections.
+    known: VecDeque<SocketAddr>,
+    /// The quickest answer so far, and how many there were: of connections that stay, and of those for one request.
+    quickest: [(Duration, u32); 2],
+}
+
+impl Arrivals {
+    /// By how much the request may have arrived later than the next one will, measured from their starts; its answer
+    /// took so long to begin.
+    fn lateness(&mut self, took: Duration, on: Connection) -> Duration {
+        let known = on.local.is_none_or(|local| self.known.contains(&local));
+        if let Some(local) = on.local.filter(|_| !known && !on.closes) {
+            self.known.truncate(CONNECTIONS - 1);
+            self.known.push_front(local);
+        }
+        if !known && !on.closes {
+            return took.min(HANDSHAKE);
+        }
+        let (quickest, answers) = &mut self.quickest[usize::from(on.closes)];
+        let late = if *answers < ENOUGH { took } else { took.saturating_sub(*quickest) };
+        *quickest = if *answers == 0 { took } else { took.min(*quickest) };
+        *answers += 1;
+        late.min(TRANSIT)
     }
 }
 
@@ -325,12 +377,12 @@ pub(super) struct Slot {
 
 impl Slot {
     /// The head of the answer is here, so the request had arrived by now.
-    pub(super) fn arrived(&self) {
-        let transit = self.started.elapsed().min(TRANSIT);
+    pub(super) fn arrived(&self, on: Connection) {
         let mut state = lock(&self.gate.state);
+        let late = state.arrivals.lateness(self.started.elapsed(), on);
         if state.last == Some(self.started) {
             let delay = state.pace.map_or(Duration::ZERO, |pace| pace.delay);
-            state.not_before = state.not_before.max(self.started + delay + transit);
+            state.not_before = state.not_before.max(self.started + delay + late);
         }
     }
 }
@@ -578,21 +630,55 @@ mod tests {
         assert_eq!(gate.receipt().requests, 2);
     }
 
+    fn connection(port: u16) -> Connection {
+        Connection { local: Some(SocketAddr::from(([127, 0, 0, 1], port))), closes: false }
+    }
+
+    /// Starts requests whose answers begin after so many milliseconds; when each started after the one before.
+    async fn gaps(gate: &Arc<Gate>, pace: Pace, answers: &[(u64, Connection)]) -> Vec<u64> {
+        let mut gaps = Vec::new();
+        let mut last = Instant::now();
+        for (took, on) in answers {
+            let slot = gate.enter(pace, FREE).await.expect("open");
+            gaps.push(u64::try_from(last.elapsed().as_millis()).expect("short"));
+            last = Instant::now();
+            sleep(Duration::from_millis(*took)).await;
+            slot.arrived(*on);
+        }
+        gaps
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_way_there_does_not_shorten_the_gap() {
+        let (first, second) = (connection(1), connection(2));
+        let answers = [(120, first), (20, first), (900, first), (300, second), (0, second)];
+        let gaps = gaps(&gate(), pace(SECOND, 0.0, 1), &answers).await;
+        // handshakes count; a slow answer is no slow arrival
+        assert_eq!(gaps, [0, 1120, 1020, 1050, 1250]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_always_takes_its_time_is_asked_as_often_as_any() {
+        let same = connection(1);
+        let (pace, gate) = (pace(Duration::from_millis(100), 0.0, 1), gate());
+        let mut answers = vec![(30, same); 28];
+        answers.extend([(37, same), (30, same), (30, same)]);
+        let kept = gaps(&gate, pace, &answers).await;
+        assert!(kept[1..26].iter().all(|gap| *gap == 130), "until that is known: {kept:?}");
+        assert_eq!(kept[26..], [100, 100, 100, 107, 100], "one that may have arrived late counts from then");
+        let once = Connection { closes: true, ..same };
+        let closing = gaps(&gate, pace, &[(40, once); 27]).await;
+        assert_eq!(closing[24..], [140, 100, 100]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn jitter_is_added_to_the_delay_though_answers_come_at_once() {
         let gate = gate();
-        let begin = Instant::now();
-        let slot = gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open");
-        sleep(Duration::from_millis(20)).await;
-        slot.arrived();
-        drop(slot);
-        let slot = gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open");
-        assert_eq!(begin.elapsed(), Duration::from_millis(1020));
-        sleep(Duration::from_millis(900)).await;
-        slot.arrived(); // a slow answer, not a slow arrival
-        drop(slot);
-        drop(gate.enter(pace(SECOND, 0.0, 1), FREE).await.expect("open"));
-        assert_eq!(begin.elapsed(), Duration::from_millis(2070));
+        let answers = vec![(5, connection(1)); 400];
+        let gaps = gaps(&gate, pace(SECOND, 0.5, 1), &answers).await;
+        assert!(gaps[2..].iter().all(|gap| (1000..=1500).contains(gap)), "{gaps:?}");
+        let mean = gaps[2..].iter().sum::<u64>() / 398;
+        assert!((1220..=1280).contains(&mean), "the mean of the jitter is half of it: {mean}");
     }
 
     proptest! {

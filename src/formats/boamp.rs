@@ -147,8 +147,10 @@ fn read(row: &Row<'_>, inside: Option<Notice>, repaired: bool, parsed: &mut Pars
         .and_then(|url| reading.url("url_avis", &url))
         .or_else(|| idweb.as_ref().map(|id| format!("{PAGE}{id}")));
     notice.publication_id = idweb;
-    if let Some(day) = either(row, "dateparution", "INDEXATION.DATE_PUBLICATION") {
-        notice.published_on = reading.date("dateparution", &day);
+    let day = either(row, "dateparution", "INDEXATION.DATE_PUBLICATION");
+    if let Some(day) = day.and_then(|day| reading.date("dateparution", &day)) {
+        notice.published_on = Some(day);
+        notice.issues.retain(|issue| issue.code != IssueCode::AssumedPublicationDay);
     }
     if notice.procedure_id.is_none() {
         notice.procedure_id = text_at(row.flat, "contractfolderid").map(Cow::into_owned);

@@ -196,6 +196,14 @@ fn header<'t>(root: Node<'t>, notice: &mut Notice, reading: &mut Reading<'t>) {
     let subtype = extended(root, El::NoticeSubType).and_then(|node| node.first(El::SubTypeCode));
     notice.subtype = dialects::subtype(root, subtype, reading);
     notice.dispatched_at = reading.moment(root.first(El::IssueDate), root.first(El::IssueTime));
+    if notice.published_on.is_none() {
+        // BT-738: not before the day that the buyer asks for.
+        let dispatched = notice.dispatched_at.as_ref().map(|moment| moment.date);
+        notice.published_on = reading.date(root.first(El::RequestedPublicationDate)).max(dispatched);
+        if let Some(day) = notice.published_on {
+            reading.issue(IssueCode::AssumedPublicationDay, root, &day.to_string());
+        }
+    }
     notice.procedure_id = reading.value(root.first(El::ContractFolderID)).map(str::to_owned);
     notice.legal_basis = dialects::legal_basis(root, reading);
     if let Some(day) = reading.date(root.first(El::PlannedDate)) {

@@ -44,7 +44,7 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
     let decoded = if json { None } else { Some(xml::Document::decode_lenient(&document.body)?) };
     let bytes = match &decoded {
         // Decoded already: what it declared must not be applied again.
-        Some(decoded) => without_declarations(decoded.text()),
+        Some(decoded) => without_declarations(&apart(decoded.text())).into_owned().into(),
         None => Cow::Borrowed(&document.body[..]),
     };
     let address = Some(&document.origin.url).filter(|url| url.starts_with("http"));
@@ -66,26 +66,57 @@ fn parse(document: &RawDocument) -> Result<Parsed, ParseError> {
     Ok(parsed)
 }
 
+/// With a blank between an address and what is no ASCII beside it, or may become so (`&#8212;`, a CDATA section): the reader
+/// below takes the character on either side of the address of a person to have one byte. We read no persons.
+fn apart(text: &str) -> Cow<'_, str> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._%+-@".contains(&byte);
+    let bytes = text.as_bytes();
+    let mut blanks = Vec::new();
+    let mut done = 0;
+    for at in memchr::memchr_iter(b'@', bytes) {
+        if at < done {
+            continue;
+        }
+        let start = bytes[..at].iter().rposition(|byte| !is_part(*byte)).map_or(0, |before| before + 1);
+        let end = bytes[at..].iter().position(|byte| !is_part(*byte)).map_or(bytes.len(), |after| at + after);
+        if start > 0 && (!bytes[start - 1].is_ascii() || b";>".contains(&bytes[start - 1])) {
+            blanks.push(start);
+        }
+        if end < bytes.len() && (!bytes[end].is_ascii() || b"&<".contains(&bytes[end])) {
+            blanks.push(end);
+        }
+        done = end;
+    }
+    if blanks.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len() + blanks.len());
+    let mut done = 0;
+    for at in blanks {
+        clean.push_str(&text[done..at]);
+        clean.push(' ');
+        done = at;
+    }
+    clean.push_str(&text[done..]);
+    Cow::Owned(clean)
+}
+
 /// A declaration that stands elsewhere than at the beginning is no XML, and the reader below would take its encoding
-/// seriously in mid-text.
+/// seriously in mid-text: it becomes an instruction that means nothing. What is left out could make another one of
+/// what stands around it, so nothing is left out.
 fn without_declarations(text: &str) -> Cow<'_, [u8]> {
     const DECLARATION: &str = "<?xml";
     let text = text.trim_start();
     let rest = text.strip_prefix(DECLARATION).and_then(|rest| rest.split_once("?>")).map_or(text, |(_, rest)| rest);
-    if !rest.contains(DECLARATION) {
+    let mut parts = rest.split(DECLARATION);
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    if clean.len() == rest.len() {
         return Cow::Borrowed(rest.as_bytes());
     }
-    let mut clean = String::with_capacity(rest.len());
-    for (at, part) in rest.split(DECLARATION).enumerate() {
-        let is_declaration = at > 0 && part.starts_with(char::is_whitespace);
-        match part.split_once("?>").filter(|_| is_declaration) {
-            Some((_, after)) => clean.push_str(after),
-            None if at == 0 => clean.push_str(part),
-            None => {
-                clean.push_str(DECLARATION);
-                clean.push_str(part);
-            }
-        }
+    for part in parts {
+        let is_declaration = part.is_empty() || part.starts_with(|c: char| c.is_whitespace() || c == '?');
+        clean.push_str(if is_declaration { "<?declaration" } else { DECLARATION });
+        clean.push_str(part);
     }
     Cow::Owned(clean.into_bytes())
 }
@@ -165,13 +196,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_stands_beside_the_address_of_a_person_is_no_panic() {
+        for person in [
+            "ed@agency.example\u{feff}",
+            "\u{ab}ed@agency.example\u{bb} Ed",
+            "Ed Editor \u{2014}ed@agency.example",
+            "ed@agency.example&#8212;Ed the Editor",
+            "Ed the Editor&#8212;ed@agency.example",
+            "Ed<![CDATA[\u{2014}]]>ed@agency.example<![CDATA[\u{2014}Ed]]>",
+        ] {
+            let text = format!(
+                "<rss version=\"2.0\"><channel><title>News</title><link>https://a.example/</link><description>d</description>\
+                 <managingEditor>{person}</managingEditor><item><title>Boots</title><author>{person}</author></item></channel></rss>"
+            );
+            let feed = feed_rs::parser::Builder::new().build().parse(apart(&text).as_bytes()).expect("a feed");
+            assert_eq!(feed.entries.len(), 1, "{person}");
+        }
+        assert!(matches!(apart("mail ed@agency.example, or https://a.example/@ed"), Cow::Borrowed(_)));
+    }
+
+    #[test]
     fn a_declaration_in_mid_text_is_no_encoding() {
         let torn =
             "<?xml version='1.0' encoding='ISO-8859-1'?><rss><a/><?xml version=\"1.0\" encoding=\"UTF-8\"?><b/></rss>";
-        assert_eq!(without_declarations(torn), Cow::Borrowed(b"<rss><a/><b/></rss>".as_slice()));
+        let whole = b"<rss><a/><?declaration version=\"1.0\" encoding=\"UTF-8\"?><b/></rss>".as_slice();
+        assert_eq!(without_declarations(torn), Cow::Borrowed(whole));
         let styled = "<?xml version='1.0'?><?xml-stylesheet href='a'?><rss/>";
         assert_eq!(without_declarations(styled), Cow::Borrowed(b"<?xml-stylesheet href='a'?><rss/>".as_slice()));
-        for text in [torn, styled, "<?xml a", "<rss><?xml b</rss>"] {
+        // One inside the other, as a fuzzer made it: without the inner one the outer one would be whole.
+        let padding = "\0".repeat(120);
+        let nested = format!(
+            "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><?xml version=\"1\n<rdf:RDF .xmlns\0\0:<?xml ve&sion=\"1.0\" \
+             encoding=\"ISO-8/59-1\"?>\n\u{fffd}rdf:RDF{padding} xmlns:.0\" encoding=\"ISO-8859-1\"?>\n<rdf:RDF xmlnsrdf=\""
+        );
+        for text in [torn, styled, &nested, "<?xml a", "<rss><?xml b</rss>", "<rss><?xml?></rss>", "<rss><?xml<?xml "] {
             let parser = feed_rs::parser::Builder::new().build();
             let _no_panic = parser.parse(&without_declarations(text)[..]);
         }

@@ -1,17 +1,19 @@
 //! `crawl`: what is due of each source, many side by side; a cursor moves only past what is complete.
 
+mod catalogue;
 mod details;
+mod files;
 mod issues;
 mod lists;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
 use super::intake::Intake;
-use super::{IngestError, Progress, Session, Workspace};
+use super::{IngestError, Progress, Session, Told, Workspace};
 use crate::crawl::{CrawlError, Crawler, Issue, Replay, Stop as StopSign, Transport, outside_hours};
 use crate::fetch::{FetchError, Fetcher};
 use crate::ids::SourceId;
@@ -238,7 +240,7 @@ impl Job<'_, '_, '_> {
         let (source, session) = (self.source, self.session);
         let day_ago = self.now.saturating_sub(24.hours()).unwrap_or(self.now);
         let locked = || session.lock().expect("nobody panics while holding it");
-        let used = locked().kept.asked_since(&source.id, day_ago)?;
+        let used = locked().kept.asked_between(&source.id, day_ago, self.now)?;
         match Crawler::new(source, self.transport, used, self.stop) {
             Err(error) => {
                 receipt.outcome = Outcome::Skipped;
@@ -246,24 +248,30 @@ impl Job<'_, '_, '_> {
                 return Ok(());
             }
             Ok(crawler) => {
-                let mut run = SourceRun {
-                    source,
-                    options: self.options,
-                    now: self.now,
-                    crawler,
-                    intake: Intake::new(session, None),
-                    receipt: receipt.clone(),
-                    progress: self.progress,
-                    reserved: 0,
-                };
-                let ended = runtime.block_on(run.run());
-                let tally = run.crawler.tally();
-                run.receipt.requests = tally.requests();
-                run.receipt.bytes = tally.bytes();
-                run.receipt.waited_ms = tally.waited_ms();
-                let sent = i64::try_from(tally.requests()).unwrap_or(i64::MAX);
-                locked().kept.add_asked(&source.id, self.now, sent - run.reserved)?;
-                *receipt = run.receipt;
+                let ended = std::thread::scope(|threads| {
+                    let mut run = SourceRun {
+                        source,
+                        options: self.options,
+                        now: self.now,
+                        crawler,
+                        intake: Intake::new(threads, session, None),
+                        receipt: receipt.clone(),
+                        progress: self.progress,
+                        reserved: 0,
+                        tables: HashMap::new(),
+                        holds_cursor: false,
+                    };
+                    let ended = runtime.block_on(run.run());
+                    (self.progress)(&run.receipt, Told::Ended);
+                    let tally = run.crawler.tally();
+                    run.receipt.requests = tally.requests();
+                    run.receipt.bytes = tally.bytes();
+                    run.receipt.waited_ms = tally.waited_ms();
+                    let sent = i64::try_from(tally.requests()).unwrap_or(i64::MAX);
+                    locked().kept.add_asked(&source.id, self.now, sent - run.reserved)?;
+                    *receipt = run.receipt;
+                    ended
+                });
                 ended?;
             }
         }
@@ -277,7 +285,7 @@ impl Job<'_, '_, '_> {
         health.last_run = Some(self.now);
         health.outcome = Some(receipt.outcome);
         health.error.clone_from(&receipt.error);
-        health.waiting = kept.count_waiting(id)?;
+        (health.waiting, health.given_up) = (kept.count_waiting(id)?, kept.count_given_up(id)?);
         if receipt.notices.new + receipt.notices.changed > 0 {
             health.last_new = Some(self.now);
         }
@@ -295,21 +303,25 @@ impl Job<'_, '_, '_> {
 }
 
 /// One source while it is read.
-struct SourceRun<'r, 's, 'w> {
+struct SourceRun<'r, 's, 'e, 'w> {
     source: &'r Source,
     options: &'r CrawlOptions,
     now: Timestamp,
     crawler: Crawler<'r>,
-    intake: Intake<'s, 'w>,
+    intake: Intake<'s, 'e, 'w>,
     receipt: SourceReceipt,
     progress: Progress<'r>,
     /// Requests that are noted already.
     reserved: i64,
+    /// What was loaded to be looked up, by table and key.
+    tables: HashMap<String, HashMap<String, serde_json::Value>>,
+    /// Whether the stored cursor stays as it is, because this run's clock is likely the wrong one.
+    holds_cursor: bool,
 }
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     async fn run(&mut self) -> Result<(), IngestError> {
-        let cursor = self.intake.session().kept.cursor(&self.source.id)?.map(|cursor| cursor.position);
+        let cursor = self.cursor()?;
         self.receipt.watermark = Watermark { from: cursor.clone(), to: cursor.clone() };
         let ended = match self.begin().await {
             Ok(()) if matches!(self.plan().kind, PlanKind::Issues(_)) => {
@@ -333,6 +345,21 @@ impl SourceRun<'_, '_, '_> {
             self.receipt.outcome = Outcome::EmptyVerified;
         }
         Ok(())
+    }
+
+    /// Where the last run ended. When that was said by a clock that ran ahead of this one, nothing is skipped for it:
+    /// then where the last run ended that began no later than now. A clock that is behind every run there was is itself
+    /// the wrong one.
+    fn cursor(&mut self) -> Result<Option<String>, IngestError> {
+        let session = self.intake.session();
+        let Some(cursor) = session.kept.cursor(&self.source.id)? else { return Ok(None) };
+        let by_time = matches!(self.plan().kind, PlanKind::DateWindow(_) | PlanKind::Periods(_) | PlanKind::Once);
+        if cursor.as_of <= self.now || !by_time {
+            return Ok(Some(cursor.position));
+        }
+        tracing::warn!(source.id = %self.source.id, "the last run was at {}, which is still to come: was a clock wrong?", cursor.as_of);
+        self.holds_cursor = session.kept.first_run()?.is_none_or(|first| first > self.now);
+        Ok(session.kept.watermark_by(&self.source.id, self.now)?)
     }
 
     async fn begin(&mut self) -> Result<(), Stop> {
@@ -386,7 +413,7 @@ impl SourceRun<'_, '_, '_> {
             source: self.source.id.clone(),
             url: url.to_owned(),
             fetched_at: self.now,
-            run: self.intake.session().run.clone(),
+            run: self.intake.run().clone(),
             status: Some(status),
             headers: headers.to_vec(),
             member: Vec::new(),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::intake::Intake;
-use super::{IngestError, Progress, Session, Workspace};
+use super::{IngestError, Progress, Session, Told, Workspace};
 use crate::config::Limits;
 use crate::formats::Reader;
 use crate::ids::SourceId;
@@ -54,8 +54,8 @@ pub fn import(
     let run = session.run.clone();
     let session = Mutex::new(session);
     let mut receipts: Vec<SourceReceipt> = Vec::new();
-    {
-        let mut intake = Intake::new(&session, options.format.clone());
+    std::thread::scope(|threads| {
+        let mut intake = Intake::new(threads, &session, options.format.clone());
         let mut current = 0;
         let mut failure = None;
         let mut take = |name: &str, entry: DocumentEntry| {
@@ -95,7 +95,7 @@ pub fn import(
             current = at;
             match done.and_then(|()| intake.push(origin, body, &mut receipts[at])) {
                 Ok(()) => {
-                    progress(&receipts[at], name);
+                    progress(&receipts[at], Told::At(name));
                     ControlFlow::Continue(())
                 }
                 Err(error) => {
@@ -118,8 +118,8 @@ pub fn import(
         if receipts.is_empty() {
             receipt_of(&mut receipts, &default_source(options));
         }
-        intake.finish(&mut receipts[current])?;
-    }
+        intake.finish(&mut receipts[current])
+    })?;
     session.into_inner().expect("nobody panicked while holding it").finish(receipts, now)
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use bytes::Bytes;
 use rayon::prelude::*;
@@ -12,26 +13,35 @@ use super::{IngestError, Session, Workspace};
 use crate::analysis::Stems;
 use crate::archive::{self, Archive, Prepared};
 use crate::formats::{ParseError, Reader};
-use crate::ids::{RawId, SourceId};
+use crate::ids::{RawId, RunId, SourceId};
 use crate::raw::{Origin, RawDocument};
 use crate::records::{DocumentOutcome, RecordCounts, SourceReceipt};
 use crate::search::IndexDocument;
 use crate::store::{Batch, Derived, Kept, PreparedNotice, StoredDocument};
 
 const BATCH_DOCUMENTS: usize = 128;
-const BATCH_BYTES: usize = 16 << 20;
+const BATCH_BYTES: usize = 8 << 20;
 
-/// Takes in the documents of one source. While one batch is brought into archive, store and index, the next one is
-/// already read; batches become durable one after the other.
-pub(super) struct Intake<'s, 'w> {
+/// Takes in the documents of one source. While one batch is brought into archive, store and index, the next one is read
+/// and further documents are fetched; batches become durable one after the other.
+pub(super) struct Intake<'s, 'e, 'w> {
+    /// Where batches are brought in.
+    threads: &'s Scope<'s, 'e>,
     session: &'s Mutex<Session<'w>>,
     workspace: &'w Workspace,
+    run: RunId,
     reader: Option<Reader>,
     pending: Vec<(Origin, Bytes)>,
     pending_bytes: usize,
+    /// Says what is known, without waiting for others who hold the session; opened when it is first asked.
+    stored: Option<Derived>,
     /// Read, and not yet archived.
     read: ReadBatch,
+    /// The batch that is being brought in, and how many documents it has.
+    writing: Option<(ScopedJoinHandle<'s, Result<Written, IngestError>>, usize)>,
     uncommitted: u64,
+    /// Documents that were known before, and known to be unreadable.
+    unreadable: u64,
 }
 
 /// Quarantined documents that are named one by one; a broken package may have a hundred thousand.
@@ -44,12 +54,36 @@ struct ReadBatch {
     readings: Vec<(Prepared, Reading)>,
 }
 
-impl<'s, 'w> Intake<'s, 'w> {
+/// What became of a batch.
+struct Written {
+    /// Its part of the receipt.
+    receipt: SourceReceipt,
+    /// Notices that the index was told of.
+    notices: u64,
+}
+
+impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
     /// Several sources may share a session: each batch is brought in by itself.
-    pub fn new(session: &'s Mutex<Session<'w>>, reader: Option<Reader>) -> Self {
+    pub fn new(threads: &'s Scope<'s, 'e>, session: &'s Mutex<Session<'w>>, reader: Option<Reader>) -> Self {
         let read = ReadBatch::default();
-        let workspace = locked(session).workspace;
-        Self { session, workspace, reader, pending: Vec::new(), pending_bytes: 0, read, uncommitted: 0 }
+        let (workspace, run) = {
+            let session = locked(session);
+            (session.workspace, session.run.clone())
+        };
+        Self {
+            threads,
+            session,
+            workspace,
+            run,
+            reader,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            stored: None,
+            read,
+            writing: None,
+            uncommitted: 0,
+            unreadable: 0,
+        }
     }
 
     /// The session, for a moment: hold it no longer than a statement.
@@ -62,9 +96,20 @@ impl<'s, 'w> Intake<'s, 'w> {
         self.workspace
     }
 
+    /// Documents so far that came again and could not be read then either.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Which run this is; nobody waits for the session to know that.
+    pub fn run(&self) -> &RunId {
+        &self.run
+    }
+
     /// Documents that were added and are in no receipt yet.
     pub fn pending(&self) -> u64 {
-        (self.pending.len() + self.read.documents.len()) as u64
+        let writing = self.writing.as_ref().map_or(0, |(_, documents)| *documents);
+        (self.pending.len() + self.read.documents.len() + writing) as u64
     }
 
     /// Adds a document; works when a batch is full.
@@ -82,34 +127,48 @@ impl<'s, 'w> Intake<'s, 'w> {
         if !self.pending.is_empty() {
             self.advance(receipt)?;
         }
-        let last = std::mem::take(&mut self.read);
-        let written = bring_in(&mut self.session(), last, receipt)?;
-        self.count_written(written)
+        self.await_written(receipt)?;
+        self.bring_in_read(receipt);
+        self.await_written(receipt)
     }
 
-    /// Brings in the batch that has been read, and reads the one that is pending.
+    /// Reads the batch that is pending, while the one before it is brought in.
     fn advance(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
         let documents: Vec<RawDocument> =
             self.pending.par_drain(..).map(|(origin, body)| RawDocument::new(origin, body)).collect();
         self.pending_bytes = 0;
+        self.await_written(receipt)?;
         let documents = self.without_known(documents, receipt)?;
-        let last = std::mem::take(&mut self.read);
-        let (reader, workspace, session) = (self.reader.as_ref(), self.workspace, self.session);
-        let read = || {
-            documents
-                .par_iter()
-                .map(|document| (Prepared::new(document), Reading::of(document, reader, workspace)))
-                .collect()
-        };
-        // Not `rayon::join`: a pool thread that waits for its other half may take up the batch of another source, which
-        // waits for the session that this one holds.
-        let (written, readings) = std::thread::scope(|scope| {
-            let written = scope.spawn(move || bring_in(&mut locked(session), last, receipt));
-            let readings = read();
-            (written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), readings)
-        });
+        self.bring_in_read(receipt);
+        // The other batch is not brought in by the pool: a pool thread that waits may take up the batch of another
+        // source, which waits for the session that this one holds.
+        let (reader, workspace) = (self.reader.as_ref(), self.workspace);
+        let readings = documents
+            .par_iter()
+            .map(|document| (Prepared::new(document), Reading::of(document, reader, workspace)))
+            .collect();
         self.read = ReadBatch { documents, readings };
-        self.count_written(written?)
+        Ok(())
+    }
+
+    /// Begins to bring in the batch that has been read; nothing else is being brought in.
+    fn bring_in_read(&mut self, receipt: &SourceReceipt) {
+        let batch = std::mem::take(&mut self.read);
+        let documents = batch.documents.len();
+        if documents == 0 {
+            return;
+        }
+        let (session, source, quarantined) = (self.session, receipt.source.clone(), receipt.documents.quarantined);
+        let work = move || bring_in(&mut locked(session), batch, SourceReceipt::new(source), quarantined);
+        self.writing = Some((self.threads.spawn(work), documents));
+    }
+
+    /// Waits until nothing is being brought in, and counts what was.
+    fn await_written(&mut self, receipt: &mut SourceReceipt) -> Result<(), IngestError> {
+        let Some((writing, _)) = self.writing.take() else { return Ok(()) };
+        let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        receipt.add(&written.receipt);
+        self.count_written(written.notices)
     }
 
     fn count_written(&mut self, written: u64) -> Result<(), IngestError> {
@@ -135,24 +194,30 @@ impl<'s, 'w> Intake<'s, 'w> {
     }
 
     fn without_known(
-        &self,
+        &mut self,
         documents: Vec<RawDocument>,
         receipt: &mut SourceReceipt,
     ) -> Result<Vec<RawDocument>, IngestError> {
         let mut fresh = Vec::with_capacity(documents.len());
-        let session = self.session();
+        // What another source brings in meanwhile is none of this one's.
+        let stored = match &mut self.stored {
+            Some(stored) => stored,
+            none => none.insert(Derived::open_reader(&self.workspace.layout.derived())?),
+        };
+        let mut unreadable = 0;
         let mut seen: HashSet<(SourceId, RawId)> =
             self.read.documents.iter().map(|document| (document.origin.source.clone(), document.id)).collect();
         for document in documents {
             receipt.bytes += document.body.len() as u64;
-            let known = session.derived.has_document(&document.origin.source, &document.id)?
-                || !seen.insert((document.origin.source.clone(), document.id));
-            if known {
+            let known = stored.document(&document.origin.source, &document.id)?;
+            unreadable += u64::from(known == Some(false));
+            if known.is_some() || !seen.insert((document.origin.source.clone(), document.id)) {
                 receipt.count_document(&DocumentOutcome::Duplicate);
             } else {
                 fresh.push(document);
             }
         }
+        self.unreadable += unreadable;
         Ok(fresh)
     }
 }
@@ -174,17 +239,19 @@ fn tell(document: &RawDocument, outcome: &DocumentOutcome, number: u64) {
     }
 }
 
-/// Archive, store, index, in this order; returns how many notices the index was told of.
-fn bring_in(session: &mut Session<'_>, batch: ReadBatch, receipt: &mut SourceReceipt) -> Result<u64, IngestError> {
-    if batch.documents.is_empty() {
-        return Ok(0);
-    }
+/// Archive, store, index, in this order. So many documents of the source were quarantined before.
+fn bring_in(
+    session: &mut Session<'_>,
+    batch: ReadBatch,
+    mut receipt: SourceReceipt,
+    quarantined: u64,
+) -> Result<Written, IngestError> {
     let mut stored = Vec::with_capacity(batch.documents.len());
     for (document, (prepared, reading)) in batch.documents.iter().zip(batch.readings) {
         let at = session.archive.append(&prepared)?;
         receipt.count_document(&reading.outcome);
-        reading.count(receipt);
-        tell(document, &reading.outcome, receipt.documents.quarantined);
+        reading.count(&mut receipt);
+        tell(document, &reading.outcome, quarantined + receipt.documents.quarantined);
         stored.push(reading.stored(document, at));
     }
     session.archive.sync()?;
@@ -193,11 +260,11 @@ fn bring_in(session: &mut Session<'_>, batch: ReadBatch, receipt: &mut SourceRec
     receipt.notices.new += applied.notices.new;
     receipt.notices.changed += applied.notices.changed;
     receipt.notices.unchanged += applied.notices.unchanged;
-    let written = applied.written.len() as u64;
+    let notices = applied.written.len() as u64;
     for (seq, document) in index_documents(applied.written) {
         session.index.put(seq, document)?;
     }
-    Ok(written)
+    Ok(Written { receipt, notices })
 }
 
 thread_local! {

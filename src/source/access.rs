@@ -41,6 +41,16 @@ pub struct Access {
     pub run_time: Option<Duration>,
 }
 
+impl Access {
+    /// Whether no public host is asked: each is one that may have a private address, on one port or on any.
+    pub fn is_private(&self) -> bool {
+        let names = |private: &str, host: &str| {
+            private == host || private.rsplit_once(':').is_some_and(|(name, _)| name == host)
+        };
+        self.hosts.iter().all(|host| self.private_hosts.iter().any(|private| names(private, host)))
+    }
+}
+
 /// What robots.txt means to a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Robots {

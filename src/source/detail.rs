@@ -27,6 +27,8 @@ pub struct Detail {
     pub index: Option<IndexRows>,
     /// More answers for one row, by name.
     pub parts: Vec<(String, Ask)>,
+    /// Lists that are loaded once a run, and looked into for each row.
+    pub tables: Vec<Table>,
     /// A built-in format that reads details, where it is not the list's.
     pub format: Option<&'static str>,
 }
@@ -40,6 +42,21 @@ pub struct IndexRows {
     pub key: Path,
     /// What moves when the detail changed.
     pub changed: Option<Path>,
+}
+
+/// A list that is loaded once a run: organisations, code lists. The row that a detail means stands beside the detail.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Under which name.
+    pub name: String,
+    /// Answered with the whole list.
+    pub ask: Ask,
+    /// Its rows.
+    pub rows: RowProbe,
+    /// What a row is known by.
+    pub key: Path,
+    /// Where a detail says the key of its row.
+    pub of: Path,
 }
 
 /// How little is asked when nothing is new.
@@ -78,7 +95,18 @@ pub(super) struct RawDetail {
     changed: Option<String>,
     #[serde(default)]
     parts: BTreeMap<String, String>,
+    #[serde(default)]
+    tables: BTreeMap<String, RawTable>,
     document: Option<RawDetailDocument>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTable {
+    url: String,
+    rows: RawProbe,
+    key: String,
+    of: String,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +202,7 @@ impl Checker<'_> {
             let parts = RawAsk { url: Some(url), ..RawAsk::default() };
             more.extend(self.ask(&format!("detail.parts.{name}"), &parts, &trial).map(|ask| (name.clone(), ask)));
         }
+        let tables = self.tables(raw, &trial);
         Some(Detail {
             ask: ask?,
             changed_too: raw.when != Some(RawWhen::New),
@@ -181,12 +210,34 @@ impl Checker<'_> {
             batch,
             index,
             parts: more,
+            tables,
             format: raw
                 .document
                 .as_ref()
                 .and_then(|document| formats::find(&document.format))
                 .map(|format| format.name),
         })
+    }
+
+    fn tables(&mut self, raw: &RawDetail, trial: &Filling) -> Vec<Table> {
+        if !raw.tables.is_empty() && raw.batch.is_some() {
+            self.complain("detail.tables", "a batch holds several details: none of them has a row of its own");
+        }
+        let mut tables = Vec::new();
+        for (name, table) in &raw.tables {
+            let at = |key: &str| format!("detail.tables.{name}.{key}");
+            if name == "detail" || raw.parts.contains_key(name) {
+                self.complain(&format!("detail.tables.{name}"), "this name is taken");
+            }
+            let parts = RawAsk { url: Some(&table.url), ..RawAsk::default() };
+            let ask = self.ask(&format!("detail.tables.{name}"), &parts, trial);
+            let rows = self.rows(&at("rows"), &table.rows);
+            let (key, of) = (self.path(&at("key"), &table.key), self.path(&at("of"), &table.of));
+            if let (Some(ask), Some(rows), Some(key), Some(of)) = (ask, rows, key, of) {
+                tables.push(Table { name: name.clone(), ask, rows, key, of });
+            }
+        }
+        tables
     }
 
     /// The placeholders of a detail, filled for a trial; any `{extra.…}` may be there.

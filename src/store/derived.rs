@@ -16,6 +16,7 @@ use crate::ids::{NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 use crate::notice::Notice;
 use crate::records::{DocumentOutcome, NoticeCounts, NoticeSummary, Quarantined, RecordCounts};
+use crate::versions;
 
 const SCHEMA: Schema = Schema {
     steps: &[
@@ -41,6 +42,12 @@ const SCHEMA: Schema = Schema {
         "ALTER TABLE documents ADD COLUMN records TEXT",
         // Whether a notice was read from the detail of a list's row.
         "ALTER TABLE notices ADD COLUMN detail INTEGER NOT NULL DEFAULT 0",
+        // What a notice said before, oldest first; the row in `notices` is the version that stands, from `valid_from` on.
+        "ALTER TABLE notices ADD COLUMN valid_from INTEGER NOT NULL DEFAULT 0;
+         UPDATE notices SET valid_from = first_seen;
+         CREATE TABLE versions (
+             notice_id TEXT NOT NULL, number INTEGER NOT NULL, raw_id BLOB NOT NULL, valid_from INTEGER NOT NULL,
+             notice BLOB NOT NULL, PRIMARY KEY (notice_id, number)) STRICT, WITHOUT ROWID;",
     ],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
@@ -65,15 +72,10 @@ impl PreparedNotice {
         notice.first_seen = None;
         let json = serde_json::to_vec(&notice).expect("a notice is plain data");
         let stored = archive::compress(&json);
-        // The content is the notice without what we add to it and without which copy it was read from.
-        let added = (std::mem::take(&mut notice.categories), std::mem::take(&mut notice.issues), notice.licence.take());
-        let raw_id = std::mem::replace(&mut notice.raw_id, RawId::from_digest([0; 32]));
-        let content = Sha256::digest(serde_json::to_vec(&notice).expect("a notice is plain data")).into();
-        (notice.categories, notice.issues, notice.licence) = added;
-        notice.raw_id = raw_id;
+        let content = versions::content(&mut notice);
         let mut whole = Sha256::new();
         whole.update(content);
-        let added = (&notice.categories, &notice.issues, &notice.licence);
+        let added = (&notice.format, &notice.url, &notice.categories, &notice.issues, &notice.licence, &notice.extra);
         whole.update(serde_json::to_vec(&added).expect("plain data"));
         let summary = summary(&notice);
         Self { notice, stored, summary, content, whole: whole.finalize().into() }
@@ -106,6 +108,15 @@ fn summary(notice: &Notice) -> NoticeSummary {
             .map(|category| (category.id.clone(), category.score))
             .collect(),
     }
+}
+
+/// What a notice said from some time on.
+#[derive(Debug)]
+pub struct Version {
+    /// When the document came that said so first.
+    pub valid_from: Timestamp,
+    /// What it said.
+    pub notice: Notice,
 }
 
 /// A document that has been archived and read.
@@ -287,16 +298,18 @@ impl Derived {
             .map_err(self.database.error("read the change sequence"))
     }
 
-    /// Whether these bytes are known under this source.
+    /// Whether these bytes are known under this source, and if so, whether they could be read.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn has_document(&self, source: &SourceId, raw_id: &RawId) -> Result<bool, StoreError> {
+    pub fn document(&self, source: &SourceId, raw_id: &RawId) -> Result<Option<bool>, StoreError> {
         let error = self.database.error("look up a document");
         self.database
             .connection
-            .prepare_cached("SELECT 1 FROM documents WHERE source = ?1 AND raw_id = ?2")
-            .and_then(|mut statement| statement.exists(params![source.as_str(), raw_id.as_bytes()]))
+            .prepare_cached("SELECT code IS NULL FROM documents WHERE source = ?1 AND raw_id = ?2")
+            .and_then(|mut statement| {
+                statement.query_row(params![source.as_str(), raw_id.as_bytes()], |row| row.get(0)).optional()
+            })
             .map_err(error)
     }
 
@@ -332,7 +345,8 @@ impl Derived {
             for notice in document.notices {
                 let first_seen = times.next().unwrap_or(document.fetched_at);
                 let rank = Some(document.detail);
-                put_notice(&transaction, notice, first_seen, rank, &mut applied).map_err(&error)?;
+                put_notice(&transaction, notice, first_seen, document.fetched_at, rank, &mut applied)
+                    .map_err(&error)?;
             }
         }
         put_meta(&transaction, "archive_position", &position_text(batch.archive_end)).map_err(&error)?;
@@ -349,7 +363,7 @@ impl Derived {
         let mut applied = Applied { change_seq: self.change_seq()?, ..Applied::default() };
         let transaction = self.database.connection.transaction().map_err(&error)?;
         for (notice, first_seen) in notices {
-            put_notice(&transaction, notice, first_seen, None, &mut applied).map_err(&error)?;
+            put_notice(&transaction, notice, first_seen, first_seen, None, &mut applied).map_err(&error)?;
         }
         transaction.commit().map_err(&error)?;
         Ok(applied)
@@ -409,6 +423,32 @@ impl Derived {
             })
             .map_err(self.database.error("read a notice"))?;
         row.map(|(blob, first_seen)| self.read_notice(id.as_str(), &blob, first_seen)).transpose()
+    }
+
+    /// Every version of a notice, the one that stands last.
+    ///
+    /// # Errors
+    /// What SQLite says, or a version that does not read back.
+    pub fn versions(&self, id: &NoticeId) -> Result<Vec<Version>, StoreError> {
+        let error = self.database.error("read the versions of a notice");
+        let mut statement = self
+            .database
+            .connection
+            .prepare_cached(
+                "SELECT versions.notice, notices.first_seen, versions.valid_from, number FROM versions
+                 JOIN notices ON notices.id = versions.notice_id WHERE notice_id = ?1
+                 UNION ALL SELECT notice, first_seen, valid_from, 1000000000 FROM notices WHERE id = ?1 ORDER BY 4",
+            )
+            .map_err(&error)?;
+        let mut rows = statement.query([id.as_str()]).map_err(&error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(&error)? {
+            let (blob, first_seen): (Vec<u8>, i64) = (row.get(0).map_err(&error)?, row.get(1).map_err(&error)?);
+            let valid_from: i64 = row.get(2).map_err(&error)?;
+            let valid_from = Timestamp::from_second(valid_from).unwrap_or_default();
+            found.push(Version { valid_from, notice: self.read_notice(id.as_str(), &blob, first_seen)? });
+        }
+        Ok(found)
     }
 
     /// The newest publication day of a source, not after `until`.
@@ -703,6 +743,7 @@ fn put_notice(
     transaction: &Transaction<'_>,
     prepared: PreparedNotice,
     first_seen: Timestamp,
+    fetched_at: Timestamp,
     detail: Option<bool>,
     applied: &mut Applied,
 ) -> rusqlite::Result<()> {
@@ -712,8 +753,13 @@ fn put_notice(
         .query_row([notice.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let was_detail = known.is_some_and(|(_, detail)| detail);
+    // From when on this version stands; a version that stands already keeps its time.
+    let mut valid_from = None;
     match known.map(|(hash, _)| hash) {
-        None => applied.notices.new += 1,
+        None => {
+            applied.notices.new += 1;
+            valid_from = Some(first_seen);
+        }
         // A row of a list says less than its detail.
         Some(_) if was_detail && detail == Some(false) => {
             applied.notices.unchanged += 1;
@@ -725,16 +771,30 @@ fn put_notice(
                 return Ok(());
             }
         }
-        Some(_) => applied.notices.changed += 1,
+        // A row's detail tells what the row left out; that is no change of the notice.
+        Some(_) if detail == Some(true) && !was_detail => applied.notices.changed += 1,
+        Some(_) => {
+            applied.notices.changed += 1;
+            valid_from = Some(fetched_at);
+            transaction
+                .prepare_cached(
+                    "INSERT INTO versions (notice_id, number, raw_id, valid_from, notice)
+                     SELECT id, 1 + (SELECT count(*) FROM versions WHERE notice_id = ?1), raw_id, valid_from, notice
+                     FROM notices WHERE id = ?1",
+                )?
+                .execute([notice.id.as_str()])?;
+        }
     }
     applied.change_seq += 1;
     let hash: Vec<u8> = content.into_iter().chain(whole).collect();
     transaction
         .prepare_cached(
-            "INSERT INTO notices (id, seq, source, raw_id, format, stage, published_on, first_seen, hash, summary, notice, detail)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+            "INSERT INTO notices (id, seq, source, raw_id, format, stage, published_on, first_seen, hash, summary, notice,
+                 detail, valid_from)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, coalesce(?13, 0))
              ON CONFLICT (id) DO UPDATE SET seq = ?2, source = ?3, raw_id = ?4, format = ?5, stage = ?6,
-                 published_on = ?7, first_seen = ?8, hash = ?9, summary = ?10, notice = ?11, detail = ?12",
+                 published_on = ?7, first_seen = ?8, hash = ?9, summary = ?10, notice = ?11, detail = ?12,
+                 valid_from = coalesce(?13, valid_from)",
         )?
         .execute(params![
             notice.id.as_str(),
@@ -748,7 +808,8 @@ fn put_notice(
             hash,
             serde_json::to_string(&summary).expect("plain data"),
             stored,
-            detail.unwrap_or(was_detail)
+            detail.unwrap_or(was_detail),
+            valid_from.map(Timestamp::as_second)
         ])?;
     if known.is_some() {
         for sql in ["DELETE FROM labels WHERE notice_id = ?1", "DELETE FROM issues WHERE notice_id = ?1"] {

@@ -37,6 +37,17 @@ const SCHEMA: Schema = Schema {
     durable: true,
 };
 
+/// What became of a detail that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DetailEnd {
+    /// It is in.
+    In,
+    /// It failed; the next run asks again.
+    TryLater,
+    /// It failed too often.
+    GivenUp,
+}
+
 /// `kept.db`.
 pub struct Kept {
     database: Database,
@@ -290,6 +301,22 @@ impl Kept {
         Ok(queued)
     }
 
+    /// Notes under which mark something is in that never waited: in one step, so that a kill leaves nothing waiting.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn note_detail(&mut self, source: &SourceId, key: &str, mark: &str) -> Result<(), StoreError> {
+        self.database
+            .connection
+            .prepare_cached(
+                "INSERT INTO details (source, key, mark, texts, waits, tries) VALUES (?1, ?2, ?3, '', 0, 0)
+                 ON CONFLICT (source, key) DO UPDATE SET mark = ?3, waits = 0, tries = 0",
+            )
+            .and_then(|mut statement| statement.execute([source.as_str(), key, mark]))
+            .map_err(self.database.error("note a detail"))?;
+        Ok(())
+    }
+
     /// The mark under which a detail was last asked for.
     ///
     /// # Errors
@@ -334,16 +361,46 @@ impl Kept {
             .map_err(self.database.error("count the details that wait"))
     }
 
-    /// Notes that a detail is in, or that it was tried in vain.
+    /// How many details were given up: asked for in vain too often, and not since their row changed.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn settle_detail(&mut self, source: &SourceId, key: &str, waits: bool) -> Result<(), StoreError> {
+    pub fn count_given_up(&self, source: &SourceId) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM details WHERE source = ?1 AND waits = 0 AND tries > 0";
+        let error = self.database.error("count the details that were given up");
+        self.database.connection.query_row(sql, [source.as_str()], |row| row.get(0)).map_err(error)
+    }
+
+    /// Notes what became of a detail.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn settle_detail(&mut self, source: &SourceId, key: &str, ended: DetailEnd) -> Result<(), StoreError> {
+        let sql = match ended {
+            DetailEnd::In => "UPDATE details SET waits = 0, tries = 0 WHERE source = ?1 AND key = ?2",
+            DetailEnd::TryLater => "UPDATE details SET waits = 1, tries = tries + 1 WHERE source = ?1 AND key = ?2",
+            DetailEnd::GivenUp => "UPDATE details SET waits = 0, tries = tries + 1 WHERE source = ?1 AND key = ?2",
+        };
         self.database
             .connection
-            .prepare_cached("UPDATE details SET waits = ?3, tries = tries + ?3 WHERE source = ?1 AND key = ?2")
-            .and_then(|mut statement| statement.execute(params![source.as_str(), key, waits]))
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params![source.as_str(), key]))
             .map_err(self.database.error("note a detail"))?;
+        Ok(())
+    }
+
+    /// Queues again what was given up.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn ask_given_up_again(&mut self, source: &SourceId) -> Result<(), StoreError> {
+        self.database
+            .connection
+            .execute(
+                "UPDATE details SET waits = 1, tries = 0 WHERE source = ?1 AND waits = 0 AND tries > 0",
+                [source.as_str()],
+            )
+            .map_err(self.database.error("queue details"))?;
         Ok(())
     }
 
@@ -380,16 +437,17 @@ impl Kept {
         Ok(())
     }
 
-    /// Requests to a source since a moment, those of runs that were killed included.
+    /// Requests to a source between two moments, those of runs that were killed included. What a clock that ran ahead
+    /// has noted for later does not count.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn asked_since(&self, source: &SourceId, since: Timestamp) -> Result<u64, StoreError> {
+    pub fn asked_between(&self, source: &SourceId, since: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         self.database
             .connection
             .query_row(
-                "SELECT coalesce(sum(requests), 0) FROM asked WHERE source = ?1 AND hour > ?2",
-                params![source.as_str(), since.as_second() / 3600],
+                "SELECT coalesce(sum(requests), 0) FROM asked WHERE source = ?1 AND hour > ?2 AND hour <= ?3",
+                params![source.as_str(), since.as_second() / 3600, now.as_second() / 3600],
                 |row| row.get(0),
             )
             .map_err(self.database.error("count requests"))
@@ -429,6 +487,50 @@ impl Kept {
             receipts.push(serde_json::from_str(&text).map_err(|error| self.shape("a receipt", &error.to_string()))?);
         }
         Ok(receipts)
+    }
+
+    /// How far a source had been read by the newest run that began no later than `now`: what to rely on when the
+    /// cursor comes from a clock that ran ahead.
+    ///
+    /// # Errors
+    /// What SQLite says, or a receipt that does not read back.
+    pub fn watermark_by(&self, source: &SourceId, now: Timestamp) -> Result<Option<String>, StoreError> {
+        let error = self.database.error("read receipts");
+        let mut statement = self
+            .database
+            .connection
+            .prepare("SELECT receipt FROM receipts JOIN runs USING (run_id) ORDER BY number DESC")
+            .map_err(&error)?;
+        let mut rows = statement.query([]).map_err(&error)?;
+        while let Some(row) = rows.next().map_err(&error)? {
+            let text: String = row.get(0).map_err(&error)?;
+            let receipt: Receipt =
+                serde_json::from_str(&text).map_err(|error| self.shape("a receipt", &error.to_string()))?;
+            let mine = receipt.sources.into_iter().find(|mine| mine.source == *source);
+            if let Some(position) = mine.filter(|_| receipt.started_at <= now).and_then(|mine| mine.watermark.to) {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
+    }
+
+    /// When the first run began whose receipt is kept.
+    ///
+    /// # Errors
+    /// What SQLite says, or a receipt that does not read back.
+    pub fn first_run(&self) -> Result<Option<Timestamp>, StoreError> {
+        let text: Option<String> = self
+            .database
+            .connection
+            .query_row("SELECT receipt FROM receipts JOIN runs USING (run_id) ORDER BY number LIMIT 1", [], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(self.database.error("read receipts"))?;
+        let receipt: Option<Receipt> = text
+            .map(|text| serde_json::from_str(&text).map_err(|error| self.shape("a receipt", &error.to_string())))
+            .transpose()?;
+        Ok(receipt.map(|receipt| receipt.started_at))
     }
 
     /// What to send with the next request for this address.

@@ -315,6 +315,56 @@ fn a_notice_is_shown_as_it_was_read_and_as_it_came() {
     run(folder, &["show", "99999999-2026"]).fails(1, &["99999999-2026", "search"]);
 }
 
+/// Versions come from documents that say something else, not from other bytes or a date that the publisher touched.
+#[test]
+fn the_history_of_a_notice_says_what_changed_and_when() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let release = |title: &str, amount: u32, views: u32| {
+        serde_json::json!({
+            "uri": "https://example.org/p", "version": "1.1", "publishedDate": "2026-11-01T00:00:00Z",
+            "publisher": { "name": "Example" },
+            "releases": [{
+                "ocid": "ocds-abc123-1", "id": "1-1", "date": "2026-11-01T10:00:00Z", "tag": ["tender"], "language": "en",
+                "buyer": { "id": "B-1", "name": "Police" }, "parties": [{ "id": "B-1", "name": "Police", "roles": ["buyer"] }],
+                "tender": { "id": "T", "title": title, "value": { "amount": amount, "currency": "EUR" },
+                    "procurementMethodDetails": format!("seen {views} times") },
+            }],
+        })
+        .to_string()
+    };
+    for (day, text) in [
+        ("2026-11-02T08:00:00Z", release("Ballistic vests", 1000, 1)),
+        ("2026-11-03T08:00:00Z", release("Ballistic  vests", 1000, 2)),
+        ("2026-11-04T08:00:00Z", release("Ballistic vests and plates", 2500, 3)),
+        ("2026-11-05T08:00:00Z", release("Ballistic vests and plates", 2500, 3)),
+    ] {
+        fs::write(at.join("package.json"), text).expect("written");
+        run(at, &["--now", day, "import", "package.json"]).code(0);
+    }
+    let check = || {
+        let shown = json_of(at, &["show", "import/ocds-abc123-1/1-1", "--history"]);
+        let history = shown["history"].as_array().expect("a list");
+        assert_eq!(history.len(), 2, "{shown}");
+        let since: Vec<&str> = history.iter().filter_map(|step| step["valid_from"].as_str()).collect();
+        assert_eq!(since, ["2026-11-02T08:00:00Z", "2026-11-04T08:00:00Z"]);
+        let paths: Vec<&str> = history[1]["changes"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|change| change["path"].as_str())
+            .collect();
+        assert_eq!(paths, ["estimated_value.amount", "title.en"], "{shown}");
+        assert_eq!(history[1]["changes"][0]["old"], "1000", "{shown}");
+    };
+    check();
+    let text = run(at, &["show", "import/ocds-abc123-1/1-1", "--history"]).code(0).text();
+    assert!(text.contains("title.en: Ballistic  vests -> Ballistic vests and plates"), "{text}");
+    // what is derived is the same when it is made anew
+    run(at, &["rebuild", "--from-archive"]).code(0);
+    check();
+}
+
 #[test]
 fn the_digest_is_the_same_bytes_twice() {
     let folder = shared();

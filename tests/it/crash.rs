@@ -2,6 +2,8 @@
 
 #[path = "../long/kill.rs"]
 mod kill;
+#[path = "../long/kill_faulty.rs"]
+mod kill_faulty;
 
 use std::path::Path;
 
@@ -12,10 +14,18 @@ use tenderwatch::search::{Filters, Query, Searcher};
 use tenderwatch::store::Derived;
 
 use self::kill::Wanted;
+use super::faulty;
 
 #[test]
 fn a_crawl_that_is_killed_anywhere_ends_where_an_uninterrupted_one_does() {
     let figures = kill::prove(&Wanted { random: 3, aimed: 3, seed: 2026, notices: 400 }, |_| {});
+    eprintln!("{}", figures.line());
+    figures.assert_clean();
+}
+
+#[test]
+fn lists_details_and_packages_end_the_same_wherever_a_crawl_was_killed() {
+    let figures = kill_faulty::prove(6, 2026, |_| {});
     eprintln!("{}", figures.line());
     figures.assert_clean();
 }

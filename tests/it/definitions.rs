@@ -16,7 +16,7 @@ use tenderwatch::issue;
 use tenderwatch::records::Outcome;
 use tenderwatch::search;
 use tenderwatch::source::{self, Source};
-use tenderwatch::store::Layout;
+use tenderwatch::store::{Derived, Layout, StoreError};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -115,6 +115,81 @@ fn replays(source: &Source, workspace: &mut Workspace) -> Result<(), String> {
     }
     let unused = recorded.unused();
     if unused.is_empty() { Ok(()) } else { Err(format!("nothing asked for {}", unused.join(", "))) }
+}
+
+/// Two details of an index name an organisation each; the list of organisations is asked for once.
+#[test]
+fn a_detail_has_its_row_of_a_table_that_is_loaded_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let examples = folder.path().join("sources/examples/xx-tables");
+    fs::create_dir_all(&examples).expect("created");
+    let definition = r#"
+        name = "Tables"
+        country = "FI"
+        homepage = "https://tables.example/"
+        languages = ["en"]
+        status = "active"
+        evidence = "documented"
+        [access]
+        licence = "CC0-1.0"
+        attribution = "nobody"
+        hosts = ["tables.example"]
+        robots = { mode = "override", reason = "documented API", by = "the operator", on = 2026-11-22 }
+        delay = "1s"
+        [plan]
+        kind = "once"
+        url = "https://tables.example/index"
+        [detail]
+        rows = "items[*]"
+        key = "id"
+        url = "https://tables.example/notice/{key}"
+        tables = { buyer = { url = "https://tables.example/organisations", rows = "all[*]", key = "code", of = "buyerCode" } }
+        [document]
+        format = "json"
+        [sniff]
+        require = ["detail"]
+        [record]
+        key = "detail.id"
+        zone = "UTC"
+        [map]
+        title = "detail.title"
+        type = { const = "competition" }
+        buyers = [{ name = "buyer.name", id = "buyer.code" }]
+    "#;
+    fs::write(folder.path().join("sources/xx-tables.toml"), definition).expect("written");
+    let answers = [
+        ("index", r#"{"items": [{"id": "1"}, {"id": "2"}, {"id": "3"}]}"#),
+        ("organisations", r#"{"all": [{"code": "P", "name": "Police"}, {"code": "B", "name": "Border guard"}]}"#),
+        ("notice/1", r#"{"id": "1", "title": "Radar", "buyerCode": "B"}"#),
+        ("notice/2", r#"{"id": "2", "title": "Boots", "buyerCode": "P"}"#),
+        ("notice/3", r#"{"id": "3", "title": "Tents", "buyerCode": "unknown"}"#),
+    ];
+    for (number, (path, body)) in answers.iter().enumerate() {
+        let text = format!(
+            "# now 2026-11-20T08:00:00Z\nGET https://tables.example/{path}\n\n200\ncontent-type: application/json\n\n{body}\n"
+        );
+        fs::write(examples.join(format!("{number:02}.http")), text).expect("written");
+    }
+    let mut config = Config::load(None, &Overrides::default()).expect("the defaults");
+    config.paths.definitions = Some(folder.path().to_owned());
+    let mut workspace = Workspace::load(config).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let source = workspace.sources.iter().find(|source| source.id.as_str() == "xx-tables").expect("there").clone();
+    replays(&source, &mut workspace).expect("complete, and each answer was asked for");
+    let files = workspace.definitions.examples("xx-tables").expect("there");
+    let recorded = Replay::read(&files).expect("valid");
+    let data = tempfile::tempdir().expect("a folder");
+    workspace.layout = Layout::new(data.path());
+    let receipt = ingest::replay(&workspace, &source.id, &recorded, recorded.now.expect("said")).expect("it runs");
+    assert_eq!(receipt.sources[0].requests, 5, "the table is asked for once");
+    let mut buyers = Vec::new();
+    let store = Derived::open_reader(&workspace.layout.derived()).expect("opens");
+    let each = store.each_notice(|notice| {
+        buyers.push(notice.buyers.first().and_then(|buyer| buyer.name.clone()));
+        Ok::<_, StoreError>(())
+    });
+    each.expect("reads");
+    buyers.sort();
+    assert_eq!(buyers, [None, Some("Border guard".to_owned()), Some("Police".to_owned())]);
 }
 
 #[test]

@@ -8,6 +8,9 @@ mod crash;
 mod definitions;
 mod docs;
 mod export;
+mod faults;
+#[path = "../faulty/mod.rs"]
+mod faulty;
 mod formats;
 mod ingest;
 mod politeness;

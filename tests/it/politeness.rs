@@ -4,6 +4,7 @@
 //! clock in `src/fetch/gate.rs`; here delays are tiny and only lower bounds are asserted.
 
 mod bodies;
+mod many;
 mod refusals;
 mod robots;
 mod session;
@@ -521,6 +522,20 @@ async fn slow_answers_end() {
     });
     let error = get(&bench, server.url("/")).await.expect_err("too slow");
     assert!(matches!(error, FetchError::Timeout { phase: "the answer", .. }), "{error}");
+
+    // large, and coming
+    let large: fn() -> Reply = || {
+        let mut pieces = vec![(Duration::ZERO, b"HTTP/1.1 200 OK\r\nContent-Length: 655360\r\n\r\n".to_vec())];
+        pieces.extend((0..10).map(|_| (Duration::from_millis(60), vec![b'x'; 65_536])));
+        Reply(pieces)
+    };
+    let server = Server::script(vec![large]).await;
+    let bench = bench_with(|politeness, _| {
+        politeness.timeout = Duration::from_millis(400);
+        politeness.retries = 0;
+    });
+    let whole = get(&bench, server.url("/")).await.expect("it takes longer, but it comes");
+    assert_eq!(whole.body.len(), 655_360);
 
     // not even a head
     let silent: fn() -> Reply = || Reply(vec![(Duration::from_secs(30), Vec::new())]);

@@ -455,7 +455,7 @@ impl Snapshot {
     }
 }
 
-fn differ(name: &str, found: &[String], expected: &[String], sentences: &mut Vec<String>) {
+pub fn differ(name: &str, found: &[String], expected: &[String], sentences: &mut Vec<String>) {
     if found == expected {
         return;
     }
@@ -471,7 +471,7 @@ fn differ(name: &str, found: &[String], expected: &[String], sentences: &mut Vec
     ));
 }
 
-fn rows_of(connection: &Connection, sql: &str) -> Vec<String> {
+pub fn rows_of(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(sql).expect("a table");
     let columns = statement.column_count();
     let mut rows = statement.query([]).expect("rows");

@@ -31,7 +31,7 @@ pub fn prove(megabytes: u64, rows: u64) {
     flat(
         "parse of an OCDS package",
         Box::new(move |share| {
-            let releases = ocds(&at, megabytes * 1_000_000 / share);
+            let releases = ocds(&at, megabytes * 1_000_000 / share, 40);
             println!("  {releases} releases");
             let (peak, summary) = watch(tenderwatch(&["parse", "--summary"], &at, &into));
             assert_eq!(number(&summary, "notices"), releases, "{summary}");
@@ -42,7 +42,7 @@ pub fn prove(megabytes: u64, rows: u64) {
     flat(
         "import of an OCDS package of a tenth of that",
         Box::new(move |share| {
-            let releases = ocds(&at, megabytes * 100_000 / share);
+            let releases = ocds(&at, megabytes * 100_000 / share, 40);
             imported(&at, &into, releases)
         }),
     );
@@ -70,14 +70,14 @@ fn imported(file: &Path, data: &Path, notices: u64) -> u64 {
 }
 
 /// The first number under this key.
-fn number(json: &str, key: &str) -> u64 {
+pub fn number(json: &str, key: &str) -> u64 {
     let at = json.find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("{key} in {json}"));
     let digits: String = json[at + key.len() + 3..].trim_start().chars().take_while(char::is_ascii_digit).collect();
     digits.parse().expect("a number")
 }
 
-/// One release package of so many bytes; returns its releases.
-fn ocds(path: &Path, bytes: u64) -> u64 {
+/// One release package of so many bytes, each release with a description of so many sentences; returns its releases.
+pub fn ocds(path: &Path, bytes: u64, sentences: usize) -> u64 {
     let mut out = BufWriter::new(File::create(path).expect("created"));
     let mut written = 0;
     let mut count = 0;
@@ -94,7 +94,7 @@ fn ocds(path: &Path, bytes: u64) -> u64 {
              \"value\":{{\"amount\":{count},\"currency\":\"EUR\"}},\"items\":[{{\"id\":\"1\",\"classification\":{{\"scheme\":\"CPV\",\"id\":\"35815100\"}}}}],\
              \"tenderPeriod\":{{\"endDate\":\"2026-12-15T12:00:00Z\"}}}}}}",
             region = count % 97,
-            text = "Delivery of vests with plates, sizes S to XXL, to the stores of the force. ".repeat(40),
+            text = "Delivery of vests with plates, sizes S to XXL, to the stores of the force. ".repeat(sentences),
         );
         out.write_all(release.as_bytes()).expect("written");
         written += release.len() as u64;

@@ -68,7 +68,7 @@ names! {
         IdentificationCode IssueDate IssueTime ItemClassificationCode LotsGroupID MaximumValueAmount Name Note
         NoticeLanguageCode NoticeTypeCode PartyTypeCode PayableAmount PlannedDate ProcedureCode ProcessReason
         ProcessReasonCode ProcurementTypeCode RankCode ReasonCode RecurringProcurementIndicator Region
-        RegulatoryDomain ServiceTypeCode StartDate SubTypeCode TendererRequirementTypeCode TenderResultCode TerminatedIndicator
+        RegulatoryDomain RequestedPublicationDate ServiceTypeCode StartDate SubTypeCode TendererRequirementTypeCode TenderResultCode TerminatedIndicator
         Title TotalAmount URI VersionID WebsiteURI
     }
     EFAC, "efac:" {

@@ -150,6 +150,7 @@ pub const DETAIL_ASKS: &[&str] = &[
     "key",
     "changed",
     "parts",
+    "tables",
 ];
 
 fn is_mapped_shape(detail: &Table<'_, '_>) -> bool {

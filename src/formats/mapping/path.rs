@@ -107,7 +107,7 @@ impl Path {
         !self.walk(value, "", MAX_FOUND).is_empty()
     }
 
-    /// The values at this path that are not null, [`MAX_FOUND`] of them at most.
+    /// The values at this path that are not null, `MAX_FOUND` of them at most.
     pub fn find<'v>(&self, value: &'v Value, at: &str) -> Vec<Found<'v>> {
         self.walk(value, at, MAX_FOUND).into_iter().filter(|found| !found.value.is_null()).collect()
     }

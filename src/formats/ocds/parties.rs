@@ -13,35 +13,25 @@ const MAX_SUPPLIERS: usize = 10_000;
 
 /// The organisations of one release.
 pub(super) struct Parties<'r, 'a> {
-    list: Vec<(&'r Json<'a>, Vec<Cow<'r, str>>)>,
+    list: Vec<&'r Json<'a>>,
     resolved: usize,
 }
 
 impl<'r, 'a> Parties<'r, 'a> {
     pub fn of(release: &'r Json<'a>) -> Self {
-        let list = release.get("parties").each().filter(|party| party.is_object());
-        let roles = |party: &'r Json<'a>| {
-            let roles = party.get("roles").each().filter_map(Json::text);
-            roles.map(|role| if is_lower(&role) { role } else { Cow::Owned(role.to_lowercase()) }).collect::<Vec<_>>()
-        };
-        Self { list: list.map(|party| (party, roles(party))).collect(), resolved: 0 }
+        Self { list: release.get("parties").each().filter(|party| party.is_object()).collect(), resolved: 0 }
     }
 
     /// The parties that have the role.
     pub fn with_role(&self, role: &str) -> Vec<&'r Json<'a>> {
-        let has = |roles: &[Cow<'_, str>]| roles.iter().any(|known| known == role);
-        self.list.iter().filter(|(_, roles)| has(roles)).map(|(party, _)| *party).collect()
-    }
-
-    fn roles_of(&self, party: &Json<'_>) -> &[Cow<'r, str>] {
-        self.list.iter().find(|(known, _)| std::ptr::eq::<Json<'_>>(*known, party)).map_or(&[], |(_, roles)| roles)
+        self.list.iter().copied().filter(|party| roles(party).any(|known| known == role)).collect()
     }
 
     /// The party that a reference means: by its id, else by its identifier (some publishers swap the two), else by name.
     pub fn resolve(&self, reference: &Json<'_>) -> Option<&'r Json<'a>> {
         let find = |wanted: Option<Cow<'_, str>>, path: &[&str]| {
             let wanted = wanted?;
-            self.list.iter().map(|(party, _)| *party).find(|party| party.at(path).text().as_ref() == Some(&wanted))
+            self.list.iter().copied().find(|party| party.at(path).text().as_ref() == Some(&wanted))
         };
         find(reference.text_of("id"), &["id"])
             .or_else(|| find(reference.text_of("id"), &["identifier", "id"]))
@@ -58,7 +48,7 @@ impl<'r, 'a> Parties<'r, 'a> {
         let mut buyers: Vec<Organisation> = Vec::new();
         for node in nodes.into_iter().chain(self.with_role("centralpurchasingbody")) {
             let mut buyer = organisation(node, reading);
-            buyer.roles = contracting_roles(self.roles_of(node));
+            buyer.roles = contracting_roles(node);
             add(&mut buyers, buyer);
         }
         if buyers.is_empty() {
@@ -80,12 +70,12 @@ impl<'r, 'a> Parties<'r, 'a> {
 
     /// Public bodies in other roles, by name; roles that nobody defined, by role.
     fn others(&self, reading: &mut Reading) {
-        for (party, roles) in &self.list {
-            for role in roles {
+        for party in &self.list {
+            for role in roles(party) {
                 match role.as_ref() {
                     "procuringentity" | "funder" | "payer" | "wholesalebuyer" | "reviewbody" | "mediationbody" => {
                         if let Some(name) = party.text_of("name") {
-                            reading.keep_in_list(&["parties.", role].concat(), &name);
+                            reading.keep_in_list(&["parties.", &role].concat(), &name);
                         }
                     }
                     "buyer"
@@ -151,16 +141,22 @@ fn withheld(supplier: Organisation) -> Organisation {
     Organisation { natural_person: true, country: supplier.country, size: supplier.size, ..Organisation::default() }
 }
 
-fn contracting_roles(written: &[Cow<'_, str>]) -> Vec<Role> {
-    let mut roles = vec![Role::Buyer];
-    for role in written {
+/// What a party is, in lower case.
+fn roles<'r>(party: &'r Json<'_>) -> impl Iterator<Item = Cow<'r, str>> {
+    let written = party.get("roles").each().filter_map(Json::text);
+    written.map(|role| if is_lower(&role) { role } else { Cow::Owned(role.to_lowercase()) })
+}
+
+fn contracting_roles(party: &Json<'_>) -> Vec<Role> {
+    let mut found = vec![Role::Buyer];
+    for role in roles(party) {
         match role.as_ref() {
-            "leadbuyer" | "groupleader" => push_new(&mut roles, Role::Lead),
-            "centralpurchasingbody" => push_new(&mut roles, Role::CentralPurchasing),
+            "leadbuyer" | "groupleader" => push_new(&mut found, Role::Lead),
+            "centralpurchasingbody" => push_new(&mut found, Role::CentralPurchasing),
             _ => {}
         }
     }
-    roles
+    found
 }
 
 /// The same buyer under two entries is one.
@@ -254,10 +250,10 @@ fn is_placeholder(id: &str) -> bool {
 fn is_local(id: &str) -> bool {
     let digits = id.trim_start_matches(|c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_'));
     let word = &id[..id.len() - digits.len()];
-    let word = word.trim_end_matches(['-', '_']).to_ascii_lowercase();
+    let word = word.trim_end_matches(['-', '_']);
     digits.len() <= 4
         && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && matches!(word.as_str(), "" | "org" | "party" | "supplier" | "buyer" | "tpo" | "ubo")
+        && ["", "org", "party", "supplier", "buyer", "tpo", "ubo"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// What says that a party is a person: its scale, a flag, or an Italian tax number, which has sixteen signs for a

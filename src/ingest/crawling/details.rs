@@ -1,6 +1,6 @@
 //! What is asked for each row of a list: only for new or changed rows, so many a run; the rest waits in a queue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -9,11 +9,12 @@ use super::lists::may_go_on;
 use super::{SourceRun, Stop};
 use crate::crawl::{Answer, CrawlError};
 use crate::formats::Parsed;
-use crate::formats::probe::text_at;
+use crate::formats::probe::{self, text_at};
 use crate::ids::RawId;
-use crate::ingest::IngestError;
+use crate::ingest::{IngestError, Told};
 use crate::notice::Notice;
-use crate::source::{Ask, Detail, Filling};
+use crate::source::{Ask, Detail, Filling, Table};
+use crate::store::DetailEnd;
 
 /// Details between two flushes: what a crash asks again at most.
 const FLUSH_EVERY: usize = 20;
@@ -22,7 +23,7 @@ const FAILURES: u32 = 3;
 /// Tries of a detail before it is given up.
 const TRIES: u32 = 3;
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     /// Queues the details of an index; how many rows at its end were known and unchanged.
     pub(super) fn queue_index(&mut self, rows: &[Value]) -> Result<u64, IngestError> {
         let Some(detail) = &self.source.detail else { return Ok(0) };
@@ -61,6 +62,9 @@ impl SourceRun<'_, '_, '_> {
         let Some(detail) = &source.detail else { return Ok(()) };
         let limit = self.options.sample.and_then(|sample| usize::try_from(sample).ok()).unwrap_or(usize::MAX);
         let limit = limit.min(detail.max_per_run as usize);
+        if self.options.since.is_some() {
+            self.intake.session().kept.ask_given_up_again(&source.id)?;
+        }
         let waiting = self.intake.session().kept.waiting_details(&source.id, limit)?;
         let mut settled: Vec<String> = Vec::new();
         let mut failures = 0;
@@ -85,7 +89,7 @@ impl SourceRun<'_, '_, '_> {
             if settled.len() >= FLUSH_EVERY {
                 self.settle(&mut settled)?;
             }
-            (self.progress)(&self.receipt, "details");
+            (self.progress)(&self.receipt, Told::At("details"));
             if failures >= FAILURES {
                 break;
             }
@@ -106,16 +110,17 @@ impl SourceRun<'_, '_, '_> {
         }
         self.intake.flush(&mut self.receipt)?;
         for key in settled.drain(..) {
-            self.intake.session().kept.settle_detail(&self.source.id, &key, false)?;
+            self.intake.session().kept.settle_detail(&self.source.id, &key, DetailEnd::In)?;
         }
         Ok(())
     }
 
     fn try_later(&mut self, group: &[(String, String, u32)]) -> Result<(), IngestError> {
         for (key, _, tries) in group {
-            let waits = tries + 1 < TRIES;
-            self.intake.session().kept.settle_detail(&self.source.id, key, waits)?;
-            if !waits {
+            let gives_up = tries + 1 >= TRIES;
+            let ended = if gives_up { DetailEnd::GivenUp } else { DetailEnd::TryLater };
+            self.intake.session().kept.settle_detail(&self.source.id, key, ended)?;
+            if gives_up {
                 self.receipt.fail(format!("the detail of {key} was asked {TRIES} times and is given up"));
             }
         }
@@ -133,20 +138,48 @@ impl SourceRun<'_, '_, '_> {
             return Err(Stop::Theirs(CrawlError::Drifted { url: detail.ask.url.clone(), reason }));
         };
         let mut body = body;
-        if !detail.parts.is_empty() {
+        if !detail.parts.is_empty() || !detail.tables.is_empty() {
             let mut whole = Map::new();
             let json = |body: &Bytes| serde_json::from_slice::<Value>(body).unwrap_or(Value::Null);
-            whole.insert("detail".to_owned(), json(&body));
+            let main = json(&body);
             for (name, ask) in &detail.parts {
                 let part = self.ask_detail(ask, &filling).await?;
                 whole.insert(name.clone(), part.map_or(Value::Null, |(_, body)| json(&body)));
             }
+            for table in &detail.tables {
+                let row = match text_at(&main, &table.of) {
+                    Some(key) => self.looked_up(table, &key).await?,
+                    None => Value::Null,
+                };
+                whole.insert(table.name.clone(), row);
+            }
+            whole.insert("detail".to_owned(), main);
             body = Bytes::from(serde_json::to_vec(&whole).expect("values are JSON"));
         }
         origin.detail = true;
         origin.read_as = detail.format.map(str::to_owned);
         self.intake.push(origin, body, &mut self.receipt)?;
         Ok(())
+    }
+
+    /// The row of a table, which is loaded when it is first needed; null when there is none.
+    async fn looked_up(&mut self, table: &Table, key: &str) -> Result<Value, Stop> {
+        if !self.tables.contains_key(&table.name) {
+            let drifted = |reason: &str| {
+                Stop::Theirs(CrawlError::Drifted { url: table.ask.url.clone(), reason: reason.to_owned() })
+            };
+            let Some((origin, body)) = self.ask_detail(&table.ask, &Filling::default()).await? else {
+                return Err(drifted("the table is not there"));
+            };
+            let rows = probe::Answer::new(&body, &origin.headers).rows(&table.rows);
+            let rows: HashMap<String, Value> =
+                rows.into_iter().filter_map(|row| Some((text_at(&row, &table.key)?, row))).collect();
+            if rows.is_empty() {
+                return Err(drifted("the table has no row"));
+            }
+            self.tables.insert(table.name.clone(), rows);
+        }
+        Ok(self.tables[&table.name].get(key).cloned().unwrap_or(Value::Null))
     }
 
     async fn ask_detail(&mut self, ask: &Ask, filling: &Filling) -> Result<Option<(crate::raw::Origin, Bytes)>, Stop> {

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::{SourceRun, Stop};
 use crate::crawl::{Answer, Issue, days_due};
 use crate::fetch::Fetched;
-use crate::ingest::IngestError;
+use crate::ingest::{IngestError, Told};
 use crate::raw::Origin;
 use crate::records::{Cursor, DocumentOutcome};
 use crate::unpack::{self, Entry};
@@ -17,7 +17,7 @@ use crate::unpack::{self, Entry};
 /// A gap that is looked past before it is taken for the end.
 const LOOK_PAST: u32 = 1;
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     pub(super) async fn issues(&mut self, cursor: Option<Issue>) -> Result<(), Stop> {
         let Some(Start { mut issue, mut moves, mut listed }) = self.start(cursor).await? else { return Ok(()) };
         // A sample is for trying out: it never counts as having read anything.
@@ -83,6 +83,13 @@ impl SourceRun<'_, '_, '_> {
                 let today = self.now.to_zoned(self.crawler.zone()).date();
                 let days = i64::try_from(plan.first_run.as_secs() / 86_400).unwrap_or(0);
                 let first = self.crawler.discover(today.saturating_sub(days.days())).await?;
+                if let Some(Issue { year, number }) = first
+                    && number > 1
+                    && self.options.sample.is_none()
+                {
+                    // Where the first run begins stands from now on, however late the first good one is.
+                    self.move_cursor(Issue { year, number: number - 1 }, None)?;
+                }
                 Ok(first.map(|issue| Start { issue, moves: true, listed: true }))
             }
         }
@@ -131,7 +138,7 @@ impl SourceRun<'_, '_, '_> {
         let failed_before = self.receipt.documents.failed;
         let inside = self.members(issue, package)?;
         self.intake.flush(&mut self.receipt)?;
-        (self.progress)(&self.receipt, &format!("issue {issue}"));
+        (self.progress)(&self.receipt, Told::At(&format!("issue {issue}")));
         if self.options.sample.is_some_and(|sample| self.receipt.documents.fetched >= sample) {
             return Err(Stop::Enough);
         }

@@ -1,33 +1,28 @@
 //! Windows, periods, files of a catalogue, numbers: item by item; the watermark moves only past what is proven whole.
 
-use std::ops::ControlFlow;
-
 use bytes::Bytes;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::Value;
-use url::Url;
 
 use super::{SourceRun, Stop};
-use crate::crawl::{Answer, CrawlError, Item, Limits, PageRows, Pages, Step, Verdict, crossed, steps};
-use crate::fetch::{Fetched, Validators};
-use crate::formats::probe::{self, text_at};
+use crate::crawl::{Answer, CrawlError, Item, Limits, PageRows, Pages, Step, Verdict, steps};
+use crate::fetch::Fetched;
+use crate::formats::probe::{self, RowProbe};
 use crate::formats::{Parsed, Reader};
 use crate::ids::RawId;
-use crate::ingest::IngestError;
+use crate::ingest::{IngestError, Told};
 use crate::raw::RawDocument;
-use crate::records::{Cursor, DocumentOutcome};
-use crate::source::{Ask, Catalogue, Filling, IdRange, Method, Missing, PagingKind, PlanKind, Question};
-use crate::store::StoredValidators;
-use crate::unpack::{self, Entry};
+use crate::records::Cursor;
+use crate::source::{Ask, Filling, IdRange, Missing, PagingKind, PlanKind};
 
 /// Items in a row that fail before the rest is left for the next run.
-const FAILURES: u32 = 3;
+pub(super) const FAILURES: u32 = 3;
 /// A file that is expected and does not come is waited for so long before it counts as a failure.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(10 * 24);
 
 /// How an item ended.
-enum Ended {
+pub(super) enum Ended {
     /// All of it is in; how many rows there were, where that is known.
     Whole(Option<u64>),
     /// It may still come.
@@ -44,7 +39,7 @@ enum State {
     Suspicious,
 }
 
-impl SourceRun<'_, '_, '_> {
+impl SourceRun<'_, '_, '_, '_> {
     /// Everything the plan says, then the details that wait.
     pub(super) async fn items(&mut self, cursor: Option<String>) -> Result<(), Stop> {
         self.look_for_canary().await?;
@@ -73,6 +68,10 @@ impl SourceRun<'_, '_, '_> {
         let was_begun = |step: &Step| step.items.iter().any(|item| unfinished.contains(&item.key));
         let (begun, rest): (Vec<usize>, Vec<usize>) = (0..steps.len()).partition(|at| was_begun(&steps[*at]));
         let moves = self.moves(steps, cursor.as_deref());
+        if let (true, None, Some(first)) = (moves, &cursor, steps.first().and_then(|step| step.before.as_ref())) {
+            // Where the first run begins stands from now on, however late the first good one is.
+            self.set_watermark(first)?;
+        }
         let mut failures = 0;
         for at in begun.into_iter().chain(rest) {
             match self.step(&steps[at], unfiltered).await {
@@ -142,7 +141,7 @@ impl SourceRun<'_, '_, '_> {
                     }
                 }
             }
-            (self.progress)(&self.receipt, &item.key);
+            (self.progress)(&self.receipt, Told::At(&item.key));
         }
         if !whole {
             return Ok(State::Open);
@@ -175,7 +174,8 @@ impl SourceRun<'_, '_, '_> {
             _ => SignedDuration::ZERO,
         };
         let read = self.intake.session().kept.window(&self.source.id, &item.key)?;
-        Ok(read.is_some_and(|read| read.duration_since(span.end.timestamp()) >= settles))
+        // One that was read by a clock that ran ahead may have been read too early.
+        Ok(read.is_some_and(|read| read <= self.now && read.duration_since(span.end.timestamp()) >= settles))
     }
 
     /// The watermark moves to the end of the last step before which nothing is open.
@@ -195,7 +195,7 @@ impl SourceRun<'_, '_, '_> {
         }
     }
 
-    fn set_watermark(&mut self, position: &str) -> Result<(), IngestError> {
+    pub(super) fn set_watermark(&mut self, position: &str) -> Result<(), IngestError> {
         // Positions are times, days or numbers, each of which is compared as what it is.
         let forward = match &self.receipt.watermark.to {
             None => true,
@@ -207,7 +207,9 @@ impl SourceRun<'_, '_, '_> {
         if forward {
             self.intake.flush(&mut self.receipt)?;
             let cursor = Cursor { source: self.source.id.clone(), position: position.to_owned(), as_of: self.now };
-            self.intake.session().kept.set_cursor(&cursor)?;
+            if !self.holds_cursor {
+                self.intake.session().kept.set_cursor(&cursor)?;
+            }
             self.receipt.watermark.to = Some(position.to_owned());
         }
         Ok(())
@@ -258,75 +260,6 @@ impl SourceRun<'_, '_, '_> {
             && self.source.check.require.is_empty()
             && self.source.check.error.is_none()
             && self.source.check.publishes.is_none()
-    }
-
-    async fn file(&mut self, item: &Item, missing: Missing) -> Result<Ended, Stop> {
-        let question = self.plan().ask.fill(&item.filling).map_err(|reason| wrong(&self.plan().ask, reason))?;
-        self.one_file(&question, missing).await
-    }
-
-    async fn one_file(&mut self, question: &Question, missing: Missing) -> Result<Ended, Stop> {
-        let url = question.address();
-        let validators = self.validators(question)?;
-        // A first run needs the whole file, and so does a file whose beginning holds nothing known.
-        let head = self.source.change.head.filter(|_| self.receipt.watermark.from.is_some());
-        self.reserve()?;
-        let answer = match self.crawler.ask(&Question { head, ..question.clone() }, validators).await? {
-            Answer::There(fetched) if fetched.status == 206 => {
-                if self.take_head(*fetched)? {
-                    return Ok(Ended::Whole(None));
-                }
-                self.reserve()?;
-                self.crawler.ask(question, None).await?
-            }
-            answer => answer,
-        };
-        match answer {
-            Answer::There(fetched) => {
-                let validators = fetched.validators();
-                let failed = self.receipt.documents.failed;
-                let before = self.receipt.records.read;
-                self.take_package(*fetched)?;
-                self.intake.flush(&mut self.receipt)?;
-                if self.receipt.documents.failed == failed {
-                    self.keep_validators(&url, validators)?;
-                }
-                Ok(Ended::Whole(Some(self.receipt.records.read - before).filter(|rows| *rows > 0)))
-            }
-            Answer::Unchanged => {
-                self.receipt.documents.not_modified += 1;
-                Ok(Ended::Whole(None))
-            }
-            Answer::Missing if missing == Missing::NotYet => Ok(Ended::NotYet),
-            Answer::Missing | Answer::Empty => Ok(Ended::Whole(Some(0))),
-        }
-    }
-
-    /// Takes in the beginning of a newest-first file, up to its last whole line; whether something in it was known.
-    fn take_head(&mut self, mut fetched: Fetched) -> Result<bool, Stop> {
-        let limit = self.intake.workspace().config.limits.document;
-        let url = fetched.url.to_string();
-        let body = std::mem::take(&mut fetched.body).into_bytes(limit).map_err(|error| IngestError::Io {
-            action: format!("read the answer of {url}"),
-            reason: error.to_string(),
-        })?;
-        let Some(body) = body else { return Ok(false) };
-        let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let body = body.slice(..end);
-        let origin = self.origin(&url, fetched.status, &fetched.headers);
-        let document = RawDocument::new(origin.clone(), body.clone());
-        let readers = &self.intake.workspace().readers;
-        let Ok((_, parsed)) = readers.parse(&document, self.source.document.reader.as_ref()) else { return Ok(false) };
-        let session = self.intake.session();
-        let mut known = false;
-        for notice in &parsed.notices {
-            known |= session.derived.notice(&notice.id)?.is_some();
-        }
-        drop(session);
-        if known {
-            self.intake.push(origin, body, &mut self.receipt)?;
-        }
-        Ok(known)
     }
 
     async fn list(&mut self, item: &Item, missing: Missing, unfiltered: Option<u64>) -> Result<Ended, Stop> {
@@ -382,11 +315,13 @@ impl SourceRun<'_, '_, '_> {
         let source = self.source;
         let answer = probe::Answer::new(body, &fetched.headers);
         let index = source.detail.as_ref().and_then(|detail| detail.index.as_ref());
-        let rows = match (index, &source.paging.rows) {
-            (Some(index), _) => Some(answer.rows(&index.rows)),
-            (None, Some(rows)) => Some(answer.rows(rows)),
-            (None, None) => None,
-        };
+        let probe = index.map(|index| &index.rows).or(source.paging.rows.as_ref());
+        if let (Some(RowProbe::Path(_)), None) = (probe, answer.tree()) {
+            // Without this it would be a list without rows.
+            let (url, reason) = (fetched.url.to_string(), "it is neither JSON nor XML".to_owned());
+            return Err(Stop::Theirs(CrawlError::Drifted { url, reason }));
+        }
+        let rows = probe.map(|probe| answer.rows(probe));
         if let (Some(_), Some(rows)) = (index, &rows) {
             let known = self.queue_index(rows)?;
             return Ok(PageRows {
@@ -395,13 +330,21 @@ impl SourceRun<'_, '_, '_> {
                 all_old: false,
                 last: rows.last().cloned(),
                 print: print_of(rows, body),
+                prints: rows.iter().map(print_of_row).collect(),
             });
         }
         let origin = self.origin(fetched.url.as_str(), fetched.status, &fetched.headers);
+        let mut unreadable = None;
         let parsed = if self.needs_parse() {
             let document = RawDocument::new(origin.clone(), body.clone());
             let readers = &self.intake.workspace().readers;
-            readers.parse(&document, source.document.reader.as_ref()).ok().map(|(_, parsed)| parsed)
+            match readers.parse(&document, source.document.reader.as_ref()) {
+                Ok((_, parsed)) => Some(parsed),
+                Err(error) => {
+                    unreadable = Some(error.to_string()).filter(|_| !source.document.unpack);
+                    None
+                }
+            }
         } else {
             None
         };
@@ -415,16 +358,13 @@ impl SourceRun<'_, '_, '_> {
         let count = match (&rows, &parsed) {
             (Some(rows), _) => rows.len() as u64,
             (None, Some(parsed)) => parsed.records.read,
-            // What cannot be read is quarantined when it is taken in; it is a row for the list.
+            // A package, whose rows nobody counts.
             (None, None) => 1,
         };
-        let print = match (&rows, &parsed) {
-            (Some(rows), _) => print_of(rows, body),
-            (None, Some(parsed)) => {
-                let ids: Vec<Value> = parsed.notices.iter().map(|notice| Value::from(notice.id.as_str())).collect();
-                print_of(&ids, body)
-            }
-            (None, None) => print_of(&[], body),
+        let known_by: Vec<Value> = match (&rows, &parsed) {
+            (Some(rows), _) => rows.clone(),
+            (None, Some(parsed)) => parsed.notices.iter().map(|notice| Value::from(notice.id.as_str())).collect(),
+            (None, None) => Vec::new(),
         };
         if source.document.unpack {
             self.take_package(Fetched {
@@ -438,7 +378,13 @@ impl SourceRun<'_, '_, '_> {
         } else {
             self.intake.push(origin, body.clone(), &mut self.receipt)?;
         }
-        Ok(PageRows { count, known, all_old, last: rows.and_then(|rows| rows.last().cloned()), print })
+        if let Some(reason) = unreadable {
+            // It is in quarantine, where it can be looked at; its rows are not in.
+            return Err(Stop::Theirs(CrawlError::Drifted { url: fetched.url.to_string(), reason }));
+        }
+        let last = rows.and_then(|rows| rows.last().cloned());
+        let (print, prints) = (print_of(&known_by, body), known_by.iter().map(print_of_row).collect());
+        Ok(PageRows { count, known, all_old, last, print, prints })
     }
 
     /// A list without rows holds no document: its shapes could not even be told apart.
@@ -486,187 +432,6 @@ impl SourceRun<'_, '_, '_> {
         Ok((known, all_old))
     }
 
-    /// Everything in an answer that may be a package, as a stream.
-    pub(super) fn take_package(&mut self, mut fetched: Fetched) -> Result<(), Stop> {
-        let url = fetched.url.to_string();
-        let mut template = self.origin(&url, fetched.status, &fetched.headers);
-        template.container = Some(fetched.body.id()).filter(|_| self.source.document.unpack);
-        let limits = self.intake.workspace().config.limits.clone();
-        let sample = self.options.sample;
-        let mut failure = None;
-        let mut stopped = false;
-        let mut body = std::mem::take(&mut fetched.body);
-        let reader = body.reader().map_err(|error| IngestError::Io {
-            action: format!("read the answer of {url}"),
-            reason: error.to_string(),
-        })?;
-        let outcome = unpack::walk(&url, reader, &limits, &mut |entry| match entry {
-            Entry::Document { path, body } => {
-                if sample.is_some_and(|sample| self.receipt.documents.fetched + self.intake.pending() >= sample) {
-                    stopped = true;
-                    return ControlFlow::Break(());
-                }
-                let origin = crate::raw::Origin { member: path, ..template.clone() };
-                match self.intake.push(origin, body, &mut self.receipt) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        failure = Some(error);
-                        ControlFlow::Break(())
-                    }
-                }
-            }
-            Entry::Ignored { .. } => {
-                self.receipt.documents.ignored += 1;
-                ControlFlow::Continue(())
-            }
-            Entry::Refused { path, reason } => {
-                self.receipt.count_document(&DocumentOutcome::Failed);
-                self.receipt.fail(format!("{} of {url} {reason}", path.join(" ")));
-                ControlFlow::Continue(())
-            }
-        });
-        if let Some(error) = failure {
-            return Err(Stop::Ours(error));
-        }
-        if let Err(error) = outcome {
-            self.receipt.count_document(&DocumentOutcome::Failed);
-            self.receipt.fail(error.to_string());
-        }
-        if stopped {
-            self.intake.flush(&mut self.receipt)?;
-            return Err(Stop::Enough);
-        }
-        Ok(())
-    }
-
-    /// What the last answer of this address said about its version; only for what has an address of its own.
-    fn validators(&self, question: &Question) -> Result<Option<Validators>, IngestError> {
-        if !self.source.change.conditional || question.method != Method::Get || self.options.sample.is_some() {
-            return Ok(None);
-        }
-        let stored = self.intake.session().kept.validators(&question.address())?;
-        let validators = Validators { etag: stored.etag, last_modified: stored.last_modified };
-        Ok(Some(validators).filter(|validators| *validators != Validators::default()))
-    }
-
-    fn keep_validators(&self, url: &str, validators: Option<Validators>) -> Result<(), IngestError> {
-        let Some(validators) = validators.filter(|_| self.source.change.conditional) else { return Ok(()) };
-        if self.options.sample.is_none() {
-            let stored = StoredValidators { etag: validators.etag, last_modified: validators.last_modified };
-            self.intake.session().kept.set_validators(url, &stored, self.now)?;
-        }
-        Ok(())
-    }
-
-    async fn catalogue(&mut self, catalogue: &Catalogue) -> Result<(), Stop> {
-        let source = self.source;
-        let ask = &source.plan.as_ref().expect("only sources with a plan are crawled").ask;
-        let mut resources = Vec::new();
-        for item in crossed(self.plan(), "", &Filling::default(), None) {
-            let mut pages = Pages::new(&source.paging, ask, &item.filling).map_err(|reason| wrong(ask, reason))?;
-            while let Some(question) = pages.next_question() {
-                self.reserve()?;
-                let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
-                let Answer::There(fetched) = answer else { break };
-                let answer = probe::Answer::new(&body, &fetched.headers);
-                let rows = answer.rows(&catalogue.rows);
-                let page = PageRows {
-                    count: rows.len() as u64,
-                    last: rows.last().cloned(),
-                    print: print_of(&rows, &body),
-                    ..PageRows::default()
-                };
-                resources.extend(rows.iter().filter_map(|row| Resource::of(catalogue, row, &fetched.url)));
-                match pages.judge(&answer, &page, fetched.url.as_str()) {
-                    Verdict::More | Verdict::Whole => {}
-                    Verdict::Capped(reason) => {
-                        return Err(Stop::Theirs(CrawlError::Capped { url: question.address(), reason }));
-                    }
-                    Verdict::Drifted(reason) => {
-                        return Err(Stop::Theirs(CrawlError::Drifted { url: question.address(), reason }));
-                    }
-                }
-            }
-        }
-        if resources.is_empty() {
-            let reason = "its index names no resource that the definition picks".to_owned();
-            return Err(Stop::Theirs(CrawlError::Drifted { url: ask.url.clone(), reason }));
-        }
-        resources.sort_by(|a, b| (&b.modified, &b.name).cmp(&(&a.modified, &a.name)));
-        resources.dedup_by(|a, b| a.url == b.url);
-        resources.truncate(catalogue.newest.unwrap_or(usize::MAX));
-        self.resources(catalogue, &resources).await
-    }
-
-    /// The oldest first, so that what is newer is read later; unchanged ones are not asked at all.
-    async fn resources(&mut self, catalogue: &Catalogue, resources: &[Resource]) -> Result<(), Stop> {
-        let mut failures = 0;
-        let mut whole = true;
-        for resource in resources.iter().rev() {
-            let mark = self.intake.session().kept.detail_mark(&self.source.id, &resource.url)?;
-            if resource.modified.is_some() && mark == resource.modified {
-                continue;
-            }
-            match self.resource(catalogue, resource).await {
-                Ok(()) => failures = 0,
-                Err(Stop::Theirs(error)) if may_go_on(&error) => {
-                    whole = false;
-                    failures += 1;
-                    self.fail(&error);
-                    if failures >= FAILURES {
-                        break;
-                    }
-                }
-                Err(stop) => return Err(stop),
-            }
-        }
-        if whole && self.options.sample.is_none() {
-            self.set_watermark(&self.now.to_string())?;
-        }
-        Ok(())
-    }
-
-    async fn resource(&mut self, catalogue: &Catalogue, resource: &Resource) -> Result<(), Stop> {
-        let mut url = resource.url.clone();
-        if let Some((ask, token)) = &catalogue.then {
-            let filling =
-                Filling::default().text("url", url.clone()).text("name", resource.name.clone().unwrap_or_default());
-            let filling = filling.text("id", resource.name.clone().unwrap_or_default()).text("token", "");
-            let question = ask.fill(&filling).map_err(|reason| wrong(ask, reason))?;
-            self.reserve()?;
-            let (answer, body) = self.crawler.ask_whole(&question, None, false).await?;
-            let Answer::There(fetched) = answer else {
-                let reason = "the token's address is not there".to_owned();
-                return Err(Stop::Theirs(CrawlError::Drifted { url: question.address(), reason }));
-            };
-            let token = probe::Answer::new(&body, &fetched.headers).first(token);
-            let Some(token) = token else {
-                let reason = "it has no token".to_owned();
-                return Err(Stop::Theirs(CrawlError::Drifted { url: question.address(), reason }));
-            };
-            url = url.replace("{token}", &token);
-        }
-        let question = Question {
-            url,
-            ..Ask::get("").fill(&Filling::default()).unwrap_or_else(|_| unreachable!("no placeholder"))
-        };
-        let before = self.receipt.documents.failed;
-        if let Ended::NotYet = self.one_file(&question, Missing::NotYet).await? {
-            self.receipt.fail(format!("{} is named by the index, but not there", resource.url));
-            return Ok(());
-        }
-        if let Some(modified) = &resource.modified
-            && self.receipt.documents.failed == before
-            && self.options.sample.is_none()
-        {
-            let row = [(resource.url.clone(), modified.clone(), String::new())];
-            let session = &mut self.intake.session();
-            session.kept.queue_details(&self.source.id, &row, true)?;
-            session.kept.settle_detail(&self.source.id, &resource.url, false)?;
-        }
-        Ok(())
-    }
-
     async fn numbers(&mut self, range: &IdRange, cursor: Option<String>) -> Result<(), Stop> {
         let last = cursor.and_then(|text| text.parse::<u64>().ok());
         let mut id = last.map_or(range.first, |last| last + range.step);
@@ -701,7 +466,7 @@ impl SourceRun<'_, '_, '_> {
         let Some(canary) = &self.source.check.canary else { return Ok(()) };
         let health = self.intake.session().kept.health(&self.source.id)?.unwrap_or_default();
         let every = SignedDuration::try_from(canary.every).unwrap_or(SignedDuration::ZERO);
-        if health.canary.is_some_and(|seen| self.now.duration_since(seen) < every) {
+        if health.canary.is_some_and(|seen| seen <= self.now && self.now.duration_since(seen) < every) {
             return Ok(());
         }
         let question =
@@ -736,28 +501,6 @@ impl SourceRun<'_, '_, '_> {
     }
 }
 
-/// A file that an index names.
-struct Resource {
-    url: String,
-    modified: Option<String>,
-    name: Option<String>,
-}
-
-impl Resource {
-    fn of(catalogue: &Catalogue, row: &Value, base: &Url) -> Option<Self> {
-        let picked =
-            catalogue.pick.iter().all(|(path, pattern)| text_at(row, path).is_some_and(|text| pattern.is_match(&text)));
-        let url = text_at(row, &catalogue.url).filter(|_| picked)?;
-        let url = base.join(&url).ok()?.to_string();
-        let url = match &catalogue.rewrite {
-            Some((from, to)) => from.replace(&url, to.as_str()).into_owned(),
-            None => url,
-        };
-        let at = |path: &Option<_>| path.as_ref().and_then(|path| text_at(row, path));
-        Some(Self { url, modified: at(&catalogue.modified), name: at(&catalogue.name) })
-    }
-}
-
 /// Whether the next item may do better.
 pub(super) fn may_go_on(error: &CrawlError) -> bool {
     match error {
@@ -773,14 +516,20 @@ fn has_later_rows(states: &[State], at: usize) -> bool {
     states[at + 1..].contains(&State::Whole(true))
 }
 
-fn wrong(ask: &Ask, reason: String) -> Stop {
+pub(super) fn wrong(ask: &Ask, reason: String) -> Stop {
     Stop::Theirs(CrawlError::Drifted { url: ask.url.clone(), reason })
 }
 
 /// The same for the same rows; of the bytes, where no row is known.
-fn print_of(rows: &[Value], body: &[u8]) -> u64 {
-    let digest =
-        if rows.is_empty() { RawId::of(body) } else { RawId::of(&serde_json::to_vec(rows).unwrap_or_default()) };
-    let bytes = digest.as_bytes();
-    u64::from_le_bytes(bytes[..8].try_into().expect("a digest has 32 bytes"))
+pub(super) fn print_of(rows: &[Value], body: &[u8]) -> u64 {
+    if rows.is_empty() { print_of_bytes(body) } else { print_of_bytes(&serde_json::to_vec(rows).unwrap_or_default()) }
+}
+
+fn print_of_row(row: &Value) -> u64 {
+    print_of_bytes(&serde_json::to_vec(row).unwrap_or_default())
+}
+
+fn print_of_bytes(bytes: &[u8]) -> u64 {
+    let digest = RawId::of(bytes);
+    u64::from_le_bytes(digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
 }

@@ -192,6 +192,13 @@ fn sorted(mut list: Vec<String>) -> Vec<String> {
     list
 }
 
+/// Where no gazette has published it, the later of the day asked for and that of dispatch stands for it.
+fn published(root: Node<'_, '_>) -> Option<String> {
+    let day = |path: &str| first(root, path).map(|day| day[..10].to_owned());
+    let assumed = || day("cbc:RequestedPublicationDate").max(day("cbc:IssueDate"));
+    day("EXT/efac:Publication/efbc:PublicationDate").or_else(assumed)
+}
+
 fn compare(root: Node<'_, '_>, notice: &Notice, check: &mut Checked<'_>) {
     let official = first(root, "cbc:NoticeLanguageCode").and_then(|code| codes::language(&code)).unwrap_or("und");
     let publication = first(root, "EXT/efac:Publication/efbc:NoticePublicationID");
@@ -203,8 +210,7 @@ fn compare(root: Node<'_, '_>, notice: &Notice, check: &mut Checked<'_>) {
     check.filled("procedure id", notice.procedure_id.is_some());
     check.equal("subtype", &first(root, "EXT/efac:NoticeSubType/cbc:SubTypeCode"), &notice.subtype);
     check.equal("legal basis", &first(root, "cbc:RegulatoryDomain"), &notice.legal_basis);
-    let published = first(root, "EXT/efac:Publication/efbc:PublicationDate").map(|day| day[..10].to_owned());
-    check.equal("published on", &published, &notice.published_on.map(|day| day.to_string()));
+    check.equal("published on", &published(root), &notice.published_on.map(|day| day.to_string()));
     let sent = first(root, "cbc:IssueDate")
         .zip(first(root, "cbc:IssueTime"))
         .map(|(day, time)| format!("{}T{}", &day[..10], &time[..8]));
