@@ -1,11 +1,12 @@
 //! Which published amounts cannot be meant? Pure rules over a notice; each finding names its reason.
 //!
-//! The value stays as published. Who adds up leaves out the amounts found here and says how many they were. The rules look
-//! for what forms and typists do, not for what is merely large: a framework of billions is no finding.
+//! The value stays as published, with a finding beside it ([`note`]); [`crate::worth`] leaves it out. The rules look for what
+//! forms and typists do, not for what is merely large: a framework of billions is no finding.
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use crate::issue::{Issue, IssueCode};
 use crate::notice::{Amount, Award, Lot, LotKind, Money, MoneyKind, Notice};
 use crate::rates::Rates;
 
@@ -41,19 +42,31 @@ impl Reason {
         Self::ThousandTimesLots,
     ];
 
-    /// Its name in outputs.
-    pub fn as_str(self) -> &'static str {
+    /// The finding. Amounts up to one are [`IssueCode::PlaceholderValue`], which the reader of the format writes.
+    pub fn code(self) -> IssueCode {
         match self {
-            Self::Zero => "zero-value",
-            Self::Token => "token-value",
-            Self::Nines => "all-nines-value",
-            Self::TypedThrough => "typed-through-value",
-            Self::Negative => "negative-value",
-            Self::BeyondAll => "value-beyond-all",
-            Self::ThousandTimesLots => "thousand-times-lots",
+            Self::Zero | Self::Token | Self::Negative => IssueCode::PlaceholderValue,
+            Self::Nines => IssueCode::AllNinesValue,
+            Self::TypedThrough => IssueCode::TypedThroughValue,
+            Self::BeyondAll => IssueCode::ValueBeyondAll,
+            Self::ThousandTimesLots => IssueCode::ThousandTimesLots,
         }
     }
 }
+
+/// Writes the findings about amounts on a notice, in place of those that stood there.
+pub fn note(notice: &mut Notice) {
+    let own =
+        |code: IssueCode| code != IssueCode::PlaceholderValue && Reason::ALL.iter().any(|reason| reason.code() == code);
+    notice.issues.retain(|issue| !own(issue.code));
+    for finding in implausible(notice).into_iter().filter(|finding| own(finding.reason.code())) {
+        let Finding { path, money, reason } = finding;
+        notice.issues.push(Issue::new(reason.code(), path, &format!("{} {}", money.amount, money.currency)));
+    }
+}
+
+/// Changes when the same notice would get other findings, or another value in euro.
+pub const RULES: &str = "doubts/1";
 
 /// More than any single public contract in Europe, in euro: the largest frameworks known stay below a hundred billion.
 pub const MOST_EURO: i64 = 500_000_000_000;
@@ -201,33 +214,33 @@ mod tests {
     #[test]
     fn what_forms_accept_instead_of_a_price() {
         for (amount, expected) in [
-            ("0", Some("zero-value")),
-            ("0.00", Some("zero-value")),
-            ("0.01", Some("token-value")),
-            ("0.1", Some("token-value")),
-            ("1", Some("token-value")),
-            ("1.00", Some("token-value")),
+            ("0", Some(Reason::Zero)),
+            ("0.00", Some(Reason::Zero)),
+            ("0.01", Some(Reason::Token)),
+            ("0.1", Some(Reason::Token)),
+            ("1", Some(Reason::Token)),
+            ("1.00", Some(Reason::Token)),
             ("2", None),
-            ("99999999", Some("all-nines-value")),
-            ("999999.99", Some("all-nines-value")),
-            ("99999", Some("all-nines-value")),
-            ("9999.99", Some("all-nines-value")),
+            ("99999999", Some(Reason::Nines)),
+            ("999999.99", Some(Reason::Nines)),
+            ("99999", Some(Reason::Nines)),
+            ("9999.99", Some(Reason::Nines)),
             ("999", None),
             ("9999", None),
             ("99900", None),
-            ("123456", Some("typed-through-value")),
-            ("123456789", Some("typed-through-value")),
-            ("1111111.11", Some("typed-through-value")),
-            ("555555", Some("typed-through-value")),
+            ("123456", Some(Reason::TypedThrough)),
+            ("123456789", Some(Reason::TypedThrough)),
+            ("1111111.11", Some(Reason::TypedThrough)),
+            ("555555", Some(Reason::TypedThrough)),
             ("33333.33", None),
             ("666666.66", None),
             ("12345", None),
             ("500000", None),
-            ("-5", Some("negative-value")),
+            ("-5", Some(Reason::Negative)),
             ("500000000000", None),
-            ("500000000001", Some("value-beyond-all")),
+            ("500000000001", Some(Reason::BeyondAll)),
         ] {
-            let found = alone(&money(amount, "EUR"), Some(date(2026, 3, 2))).map(Reason::as_str);
+            let found = alone(&money(amount, "EUR"), Some(date(2026, 3, 2)));
             assert_eq!(found, expected, "{amount}");
         }
         // A large number of a small unit is no finding.
@@ -266,17 +279,34 @@ mod tests {
         notice.lots.push(Lot { estimated_value: known("0.01"), ..Lot::new("LOT-0007", LotKind::Lot) });
         notice.awards.push(Award { value: known("15000"), ..Award::default() });
         notice.awards.push(Award { value: known("0"), ..Award::default() });
-        let findings: Vec<_> =
-            implausible(&notice).into_iter().map(|finding| (finding.path, finding.reason.as_str())).collect();
+        let findings: Vec<_> = implausible(&notice).into_iter().map(|finding| (finding.path, finding.reason)).collect();
         assert_eq!(
             findings,
             [
-                ("framework_ceiling".to_owned(), "all-nines-value"),
-                ("lots[LOT-0007].estimated_value".to_owned(), "token-value"),
-                ("awards[1].value".to_owned(), "zero-value"),
+                ("framework_ceiling".to_owned(), Reason::Nines),
+                ("lots[LOT-0007].estimated_value".to_owned(), Reason::Token),
+                ("awards[1].value".to_owned(), Reason::Zero),
             ]
         );
-        assert!(Reason::ALL.iter().all(|reason| !reason.as_str().contains(char::is_uppercase)));
+    }
+
+    #[test]
+    fn findings_are_written_once_and_the_amount_stays() {
+        let mut notice = notice();
+        notice.awarded_value = known("999999999");
+        // Told by the reader of the format, at its own place.
+        notice.estimated_value = known("0");
+        notice.issues.push(Issue::new(IssueCode::PlaceholderValue, "/Notice/Value", "0"));
+        note(&mut notice);
+        note(&mut notice);
+        let told: Vec<_> = notice.issues.iter().map(|issue| (issue.code.as_str(), issue.path.as_str())).collect();
+        assert_eq!(told, [("placeholder-value", "/Notice/Value"), ("all-nines-value", "awarded_value")]);
+        assert_eq!(notice.issues[1].value, "999999999 EUR");
+        assert_eq!(notice.awarded_value, known("999999999"));
+        // What is no longer so is no longer said.
+        notice.awarded_value = known("15000");
+        note(&mut notice);
+        assert_eq!(notice.issues.len(), 1);
     }
 
     proptest! {

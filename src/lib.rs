@@ -15,6 +15,7 @@ pub mod versions; //     4  what counts as a change of a notice, and what change
 pub mod doubts; //       5  published amounts that cannot be meant, each with its reason
 pub mod records; //      5  plain stored shapes that several modules exchange: cursor, receipt, counts
 pub mod terms; //        5  words and phrases of definitions, and where they stand in a text
+pub mod worth; //        6  the amount that stands for a notice, in euro on its day
 pub mod config; //       6  config.toml → RawConfig → Config
 pub mod archive; //      7  the raw documents: an append-only, content-addressed log
 pub mod classify; //     7  index/categories → Classifier; Notice → categories with evidence

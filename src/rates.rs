@@ -260,7 +260,12 @@ mod tests {
         assert_eq!(euro("1117.2", "USD", date(2026, 10, 30)), Some(("1000".into(), date(2026, 10, 30), false)));
         assert_eq!(euro("4403.8", "PLN", date(2026, 10, 30)), Some(("1000".into(), date(2026, 10, 30), false)));
         assert_eq!(euro("5", "EUR", date(1990, 1, 1)), Some(("5".into(), date(1990, 1, 1), false)));
-        assert!(rates.currencies().count() > 25);
+        // Everything that the bank quotes or quoted.
+        assert_eq!(rates.currencies().count(), 41);
+        for (currency, per_euro) in [("MXN", "21.1237"), ("BRL", "6.0692"), ("INR", "106.084"), ("ZAR", "18.6455")] {
+            let rate = rates.rate(currency, date(2026, 10, 30)).map(|rate| rate.per_euro);
+            assert_eq!(rate, Some(decimal(per_euro)), "{currency}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod definition;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use self::definition::{ANY, CodeList, Kind};
 use self::definition::{Weight, parse_kind};
@@ -16,12 +17,14 @@ use super::name::country_of;
 use crate::analysis::fold;
 use crate::definitions::{DefinitionError, Definitions};
 use crate::ids::KindId;
-use crate::notice::Organisation;
+use crate::notice::{Notice, Organisation};
 use crate::terms::{Matcher, MatcherBuilder, Page};
 
 /// The folder of kinds.
 pub const BUYERS: &str = "index/buyers";
 
+/// Changes when the same definitions would give other kinds: part of the fingerprint.
+const RULES: &str = "kinds/1";
 /// From this many points a kind is found.
 const ENOUGH: u32 = 25;
 /// A second rule of a name confirms, it does not prove: it adds this once.
@@ -67,6 +70,7 @@ pub struct Kinds {
     all: Vec<Kind>,
     rules: Vec<Rule>,
     matcher: Matcher,
+    fingerprint: String,
 }
 
 impl Kinds {
@@ -77,16 +81,23 @@ impl Kinds {
     pub fn load(definitions: &Definitions) -> Result<Self, Vec<DefinitionError>> {
         let mut errors = Vec::new();
         let mut kinds = Vec::new();
+        let mut digest = Sha256::new();
+        digest.update(RULES);
         for file in definitions.list(BUYERS).map_err(|error| vec![error])? {
+            for part in [file.id.as_str(), file.text.as_ref()] {
+                digest.update((part.len() as u64).to_le_bytes());
+                digest.update(part.as_bytes());
+            }
             match parse_kind(&file) {
                 Ok(kind) => kinds.push(kind),
                 Err(found) => errors.extend(found),
             }
         }
-        if errors.is_empty() { Ok(Self::build(kinds)) } else { Err(errors) }
+        let fingerprint = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        if errors.is_empty() { Ok(Self::build(kinds, fingerprint)) } else { Err(errors) }
     }
 
-    fn build(kinds: Vec<Kind>) -> Self {
+    fn build(kinds: Vec<Kind>, fingerprint: String) -> Self {
         let mut rules = Vec::new();
         let mut matcher = MatcherBuilder::default();
         for (number, kind) in kinds.iter().enumerate() {
@@ -98,7 +109,7 @@ impl Kinds {
                 rules.push(Rule { kind: number, weight: term.weight, place: term.place.clone(), name });
             }
         }
-        Self { all: kinds, rules, matcher: matcher.build() }
+        Self { all: kinds, rules, matcher: matcher.build(), fingerprint }
     }
 
     /// Every kind, by id.
@@ -109,6 +120,18 @@ impl Kinds {
     /// One kind.
     pub fn kind(&self, id: &str) -> Option<&Kind> {
         self.all.iter().find(|kind| kind.id.as_str() == id)
+    }
+
+    /// SHA-256 of the definitions and the version of the rules: stored with results, so that a change is noticed.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Writes the best kind of each buyer on a notice, in place of what stood there.
+    pub fn fill(&self, notice: &mut Notice) {
+        for buyer in &mut notice.buyers {
+            buyer.kind = self.of(buyer).into_iter().next().map(|found| found.kind.to_string());
+        }
     }
 
     /// The kinds of an organisation, best first: what its name says before what only codes say, then the more specific

@@ -15,8 +15,10 @@ use crate::archive::{self, Position};
 use crate::ids::{NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 use crate::notice::Notice;
+use crate::rates::Rates;
 use crate::records::{DocumentOutcome, NoticeCounts, NoticeSummary, Quarantined, RecordCounts};
 use crate::versions;
+use crate::worth::worth;
 
 const SCHEMA: Schema = Schema {
     steps: &[
@@ -72,12 +74,17 @@ impl PreparedNotice {
         notice.first_seen = None;
         let json = serde_json::to_vec(&notice).expect("a notice is plain data");
         let stored = archive::compress(&json);
+        // Kinds of buyers are ours: other rules for them are no change of the notice.
+        let kinds: Vec<Option<String>> = notice.buyers.iter_mut().map(|buyer| buyer.kind.take()).collect();
         let content = versions::content(&mut notice);
+        for (buyer, kind) in notice.buyers.iter_mut().zip(&kinds) {
+            buyer.kind.clone_from(kind);
+        }
+        let summary = summary(&notice);
         let mut whole = Sha256::new();
         whole.update(content);
         let added = (&notice.format, &notice.url, &notice.categories, &notice.issues, &notice.licence, &notice.extra);
-        whole.update(serde_json::to_vec(&added).expect("plain data"));
-        let summary = summary(&notice);
+        whole.update(serde_json::to_vec(&(added, kinds, &summary)).expect("plain data"));
         Self { notice, stored, summary, content, whole: whole.finalize().into() }
     }
 
@@ -107,6 +114,11 @@ fn summary(notice: &Notice) -> NoticeSummary {
             .filter(|category| category.score >= LABEL)
             .map(|category| (category.id.clone(), category.score))
             .collect(),
+        buyer_kinds: notice.buyer_kinds().into_iter().map(str::to_owned).collect(),
+        joint: notice.joint.as_ref().map_or_else(Vec::new, |joint| joint.evidence.clone()),
+        cross_border: notice.joint.as_ref().is_some_and(|joint| joint.cross_border),
+        innovation: notice.innovation_marks().into_iter().map(str::to_owned).collect(),
+        worth: worth(notice, Rates::shipped()),
     }
 }
 
@@ -181,6 +193,16 @@ pub struct Counts {
     pub by_category: BTreeMap<String, u64>,
     /// By buyer country; a notice may count in several.
     pub by_country: BTreeMap<String, u64>,
+    /// By kind of buyer; a notice may count in several.
+    pub by_buyer_kind: BTreeMap<String, u64>,
+    /// By evidence of joint procurement; a notice may count in several.
+    pub by_joint: BTreeMap<String, u64>,
+    /// Notices with buyers of two countries or more.
+    pub cross_border: u64,
+    /// By sign of innovation (`pcp`, `inn-part` …); a notice may count in several.
+    pub by_innovation: BTreeMap<String, u64>,
+    /// Notices with a value in euro, by the kind of amount that stands for them.
+    pub by_value: BTreeMap<String, u64>,
     /// Findings by code: notices and documents that have one.
     pub by_issue: BTreeMap<String, u64>,
     /// The same by source, then by code.
@@ -674,6 +696,18 @@ impl Derived {
             by_category: many("SELECT category, count(*) FROM labels GROUP BY 1")?,
             by_country: many(
                 "SELECT value, count(*) FROM notices, json_each(notices.summary, '$.countries') GROUP BY 1",
+            )?,
+            by_buyer_kind: many(
+                "SELECT value, count(*) FROM notices, json_each(notices.summary, '$.buyer_kinds') GROUP BY 1",
+            )?,
+            by_joint: many("SELECT value, count(*) FROM notices, json_each(notices.summary, '$.joint') GROUP BY 1")?,
+            cross_border: one("SELECT count(*) FROM notices WHERE json_extract(summary, '$.cross_border')")?,
+            by_innovation: many(
+                "SELECT value, count(*) FROM notices, json_each(notices.summary, '$.innovation') GROUP BY 1",
+            )?,
+            by_value: many(
+                "SELECT json_extract(summary, '$.worth.kind') AS kind, count(*) FROM notices
+                 WHERE kind IS NOT NULL GROUP BY 1",
             )?,
             by_issue: {
                 let mut all = BTreeMap::new();

@@ -19,6 +19,7 @@ use tenderwatch::classify::Classifier;
 use tenderwatch::config::{Config, Overrides};
 use tenderwatch::definitions::{DefinitionFile, Definitions};
 use tenderwatch::ingest::{self, CrawlOptions, Workspace};
+use tenderwatch::organisations::Kinds;
 use tenderwatch::records::{Outcome, SourceReceipt};
 use tenderwatch::source::{self, Source};
 use tenderwatch::store::{Derived, Kept, Layout, StoreError};
@@ -411,6 +412,7 @@ impl Ground {
             layout: Layout::new(&config.paths.data),
             readers: source::readers(&sources),
             classifier: Classifier::load(&definitions).expect("valid"),
+            kinds: Kinds::load(&definitions).expect("valid"),
             config,
             definitions,
             sources,
