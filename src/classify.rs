@@ -4,24 +4,23 @@
 //! place in the text as exported. The purchased object decides: the buyer's name is never read. It does no I/O after
 //! loading, holds no state, and gives the same answer for the same notice whatever came before.
 //!
-//! Three parts: `definition` reads the files, `matcher` finds terms, `score` weighs them.
+//! Two parts: `definition` reads the files, `score` weighs the terms that [`crate::terms`] finds.
 
 mod definition;
-mod matcher;
 mod score;
 
 use std::collections::{BTreeMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
-pub use self::definition::{ANY, Category, Term, Weight, Word};
-use self::matcher::{Found, Matcher, MatcherBuilder, Page};
+pub use self::definition::{ANY, Category, Term, Weight};
 pub use self::score::score;
 use self::score::{Code, Hit, Position, weigh};
 use crate::analysis::fold;
 use crate::definitions::{DefinitionError, Definitions};
 use crate::ids::CategoryId;
 use crate::notice::{Classification, Notice, Text};
+use crate::terms::{Found, Matcher, MatcherBuilder, Page, Word, parse_words};
 
 /// The folder of categories.
 pub const CATEGORIES: &str = "index/categories";
@@ -136,7 +135,7 @@ impl Classifier {
                 add(&term.words, rule_of(Some(number), category.id.as_str(), term));
             }
             for (language, text) in category.label.iter() {
-                let words = definition::parse_words(text, false).unwrap_or_default();
+                let words = parse_words(text, false).unwrap_or_default();
                 if !words.is_empty() {
                     add(&words, label_of(number, category.id.as_str(), language, text));
                 }

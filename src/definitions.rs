@@ -220,8 +220,15 @@ impl Definitions {
 /// # Panics
 /// When the name is not shipped, which a test of every caller excludes.
 pub fn shipped_file(name: &str) -> String {
-    let file = ShippedIndex::get(name).expect("the file is part of the build");
-    String::from_utf8(file.data.into_owned()).expect("shipped files are UTF-8")
+    String::from_utf8(shipped_bytes(name)).expect("shipped files are UTF-8")
+}
+
+/// A shipped file of `index/` that is no text, such as `rates/euro-reference.csv.zst`.
+///
+/// # Panics
+/// When the name is not shipped, which a test of every caller excludes.
+pub fn shipped_bytes(name: &str) -> Vec<u8> {
+    ShippedIndex::get(name).expect("the file is part of the build").data.into_owned()
 }
 
 fn shipped(folder: &str) -> Vec<(String, Cow<'static, str>)> {

@@ -25,6 +25,7 @@ mod xml;
 use std::sync::Arc;
 
 use self::mapping::{Look, Mapping};
+use crate::doubts;
 use crate::ids::NoticeId;
 use crate::issue::{Issue, IssueCode, NonNotice};
 use crate::notice::Notice;
@@ -401,7 +402,8 @@ impl Readers {
             Some(reader) => reader.clone(),
             None => self.sniff(&document.body)?,
         };
-        let parsed = reader.parse(document)?;
+        let mut parsed = reader.parse(document)?;
+        parsed.notices.iter_mut().for_each(doubts::note);
         Ok((reader, parsed))
     }
 

@@ -53,6 +53,14 @@ string_id! {
     CategoryId
 }
 string_id! {
+    /// One kind of buyer: the stem of a file in `index/buyers/`, such as `border-guard`.
+    KindId
+}
+string_id! {
+    /// One organisation: the smallest of its keys, `<register>/<number>` or `name-<country>/<name>`.
+    OrganisationId
+}
+string_id! {
     /// One run of `crawl`, `import` or `rebuild`: `<start in UTC, compact>-<number>`; sorts by time.
     RunId
 }

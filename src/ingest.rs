@@ -24,6 +24,8 @@ use crate::definitions::{DefinitionError, Definitions};
 use crate::fetch::FetchError;
 use crate::formats::Readers;
 use crate::ids::{RunId, SourceId};
+use crate::notice::Notice;
+use crate::organisations::Kinds;
 use crate::records::{Receipt, SourceReceipt};
 use crate::search::{self, IndexWriter, Opened, SearchError};
 use crate::source::{self, Source};
@@ -77,6 +79,8 @@ pub struct Workspace {
     pub readers: Readers,
     /// Categories.
     pub classifier: Classifier,
+    /// Kinds of buyers.
+    pub kinds: Kinds,
     /// Where the data are.
     pub layout: Layout,
 }
@@ -92,14 +96,21 @@ impl Workspace {
         let mut keep = |mistakes: Vec<DefinitionError>| errors.extend(mistakes);
         let sources = source::load(&definitions).map_err(&mut keep).ok();
         let classifier = Classifier::load(&definitions).map_err(&mut keep).ok();
-        match (sources, classifier) {
-            (Some(sources), Some(classifier)) => {
+        let kinds = Kinds::load(&definitions).map_err(&mut keep).ok();
+        match (sources, classifier, kinds) {
+            (Some(sources), Some(classifier), Some(kinds)) => {
                 let layout = Layout::new(&config.paths.data);
                 let readers = source::readers(&sources);
-                Ok(Self { config, definitions, sources, readers, classifier, layout })
+                Ok(Self { config, definitions, sources, readers, classifier, kinds, layout })
             }
             _ => Err(errors),
         }
+    }
+
+    /// Adds to a notice what our definitions say about it: categories, and kinds of its buyers.
+    fn label(&self, notice: &mut Notice) {
+        notice.categories = self.classifier.classify(notice);
+        self.kinds.fill(notice);
     }
 
     /// A source by id.

@@ -7,15 +7,20 @@ pub mod definitions; //  0  the shipped definition files and the operator's over
 pub mod ids; //          0  newtypes for the names of things: source, raw document, notice, category, run
 pub mod codes; //        1  code lists: CPV, countries, languages, NUTS, currencies, time zones
 pub mod issue; //        2  a finding about data: where, what value, which code
+pub mod rates; //        2  amounts in euro: the reference rates of the European Central Bank
 pub mod raw; //          2  bytes as they came, and where they came from
 pub mod notice; //       3  the normalised model and its value types
 pub mod analysis; //     4  text → tokens, for classifier, index and query alike
 pub mod versions; //     4  what counts as a change of a notice, and what changed
+pub mod doubts; //       5  published amounts that cannot be meant, each with its reason
 pub mod records; //      5  plain stored shapes that several modules exchange: cursor, receipt, counts
+pub mod terms; //        5  words and phrases of definitions, and where they stand in a text
+pub mod worth; //        6  the amount that stands for a notice, in euro on its day
 pub mod config; //       6  config.toml → RawConfig → Config
 pub mod archive; //      7  the raw documents: an append-only, content-addressed log
 pub mod classify; //     7  index/categories → Classifier; Notice → categories with evidence
 pub mod formats; //      7  bytes → notices + issues; the FORMATS table
+pub mod organisations; // 7  who is this organisation, of what kind: names, keys, clusters, kinds of buyers
 pub mod unpack; //       7  packages → documents: gzip, tar and zip, with every size bounded
 pub mod source; //       8  sources/*.toml → Source; linting
 pub mod fetch; //        9  the host gates: the only user of reqwest

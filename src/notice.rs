@@ -123,7 +123,8 @@ pub struct Notice {
     /// What says that several buyers buy together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joint: Option<Joint>,
-    /// BT-776 and the innovation code of BT-06: codes other than `none`, each once.
+    /// BT-776 and the innovation code of BT-06: codes other than `none`, each once. `pcp` and `ppi` for projects that fund
+    /// a pre-commercial procurement or a public procurement of innovation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub innovation: Vec<String>,
     /// BT-60, BT-7220, BT-5010, BT-6140.
@@ -214,6 +215,23 @@ impl Notice {
             }
         }
         countries
+    }
+
+    /// Kinds of the buyers, each once, in order.
+    pub fn buyer_kinds(&self) -> Vec<&str> {
+        let mut kinds: Vec<&str> = Vec::new();
+        for kind in self.buyers.iter().filter_map(|buyer| buyer.kind.as_deref()) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        kinds
+    }
+
+    /// Signs of innovation, each once: the codes of `innovation`, and `innovation-partnership` for that procedure.
+    pub fn innovation_marks(&self) -> Vec<&str> {
+        let partnership = (self.procedure_type.as_deref() == Some("innovation")).then_some("innovation-partnership");
+        self.innovation.iter().map(String::as_str).chain(partnership).collect()
     }
 
     /// The official language (the first one), if any was declared.
@@ -535,11 +553,15 @@ pub struct Joint {
     pub countries: Vec<String>,
     /// Buyers of two countries or more: the only solid sign.
     pub cross_border: bool,
-    /// What was seen: `several-buyers`, `lead-buyer`, `central-purchasing`, `on-behalf`, `joint-procurement` (the
-    /// notice says so itself), `cross-border-law`.
+    /// What was seen: some of [`JOINT_EVIDENCE`].
     #[serde(default)]
     pub evidence: Vec<String>,
 }
+
+/// What may speak for joint procurement. `joint-procurement`: the notice says so itself; `cross-border-law`: it names a law
+/// for buying across borders, which is weak, because many forms name the buyer's own law there.
+pub const JOINT_EVIDENCE: &[&str] =
+    &["several-buyers", "lead-buyer", "central-purchasing", "on-behalf", "joint-procurement", "cross-border-law"];
 
 /// EU funds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

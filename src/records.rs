@@ -392,6 +392,32 @@ pub struct NoticeSummary {
     pub deadline: Option<crate::notice::Deadline>,
     /// Labels (score from 0.5) with their scores.
     pub categories: Vec<(crate::ids::CategoryId, f64)>,
+    /// Kinds of its buyers, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buyer_kinds: Vec<String>,
+    /// What speaks for joint procurement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joint: Vec<String>,
+    /// Buyers of two countries or more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cross_border: bool,
+    /// Signs of pre-commercial procurement, innovation partnership and innovation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub innovation: Vec<String>,
+    /// What it is about in money, in euro on the day of publication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<Worth>,
+}
+
+/// The amount that stands for a notice, in euro.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worth {
+    /// Always in euro, to the cent. Only amounts of one kind may be added.
+    #[serde(flatten)]
+    pub money: crate::notice::Money,
+    /// Converted with the last rate known, which lies before the day of publication.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
 }
 
 #[cfg(test)]

@@ -419,6 +419,11 @@ mod tests {
                 has_time: true,
             }),
             categories: category.map(|category| (category.into(), 0.9)).into_iter().collect(),
+            buyer_kinds: Vec::new(),
+            joint: Vec::new(),
+            cross_border: false,
+            innovation: Vec::new(),
+            worth: None,
         }
     }
 

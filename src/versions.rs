@@ -33,11 +33,15 @@ pub fn content(notice: &mut Notice) -> [u8; 32] {
     let (licence, first_seen) = (notice.licence.take(), notice.first_seen.take());
     let (categories, issues) = (std::mem::take(&mut notice.categories), std::mem::take(&mut notice.issues));
     let extra = std::mem::take(&mut notice.extra);
+    let kinds: Vec<Option<String>> = notice.buyers.iter_mut().map(|buyer| buyer.kind.take()).collect();
     let mut json = serde_json::to_vec(notice).expect("a notice is plain data");
     collapse(&mut json);
     (notice.raw_id, notice.format, notice.url) = (raw_id, format, url);
     (notice.licence, notice.first_seen, notice.extra) = (licence, first_seen, extra);
     (notice.categories, notice.issues) = (categories, issues);
+    for (buyer, kind) in notice.buyers.iter_mut().zip(kinds) {
+        buyer.kind = kind;
+    }
     Sha256::digest(&json).into()
 }
 
@@ -61,7 +65,7 @@ fn collapse(json: &mut Vec<u8>) {
     json.truncate(to);
 }
 
-/// Keys that are no part of what a notice says.
+/// Keys that are no part of what a notice says, nor is the `kind` of a buyer.
 const BESIDES: &[&str] = &["raw_id", "format", "url", "licence", "first_seen", "categories", "issues", "extra"];
 
 /// What differs, field by field, in the order of the keys. Lots are matched by their ids, other entries of a list by
@@ -71,6 +75,10 @@ pub fn changes(old: &Notice, new: &Notice) -> Vec<Change> {
         let mut value = serde_json::to_value(notice).expect("a notice is plain data");
         if let Value::Object(map) = &mut value {
             BESIDES.iter().for_each(|key| drop(map.remove(*key)));
+            let buyers = map.get_mut("buyers").and_then(Value::as_array_mut);
+            for buyer in buyers.into_iter().flatten().filter_map(Value::as_object_mut) {
+                buyer.remove("kind");
+            }
         }
         tidy(value)
     };

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// Leave out this many first
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     offset: u32,
-    /// Count the matches by category, country, stage, language and source
+    /// Count the matches by category, country, stage, kind of buyer, language and source
     #[arg(long)]
     facets: bool,
 }
@@ -60,9 +60,21 @@ pub(super) struct Filtering {
     /// Words of the buyer's name
     #[arg(long, value_name = "TEXT")]
     buyer: Option<String>,
+    /// Only buyers of this kind: police, border-guard, fire-and-rescue … (repeat for any of several)
+    #[arg(long, value_name = "KIND")]
+    buyer_kind: Vec<String>,
     /// Only with evidence of joint procurement
     #[arg(long)]
     joint: bool,
+    /// Only with this evidence of joint procurement: several-buyers, lead-buyer … (repeat for any of several)
+    #[arg(long, value_name = "CODE")]
+    joint_evidence: Vec<String>,
+    /// Only with buyers of two countries or more
+    #[arg(long)]
+    cross_border: bool,
+    /// Only with a sign of innovation, such as a pre-commercial procurement
+    #[arg(long)]
+    innovation: bool,
     /// Published on or after this day
     #[arg(long, value_name = "DAY")]
     since: Option<String>,
@@ -72,7 +84,7 @@ pub(super) struct Filtering {
     /// Deadline from now within, such as 30d
     #[arg(long, value_name = "SPAN")]
     deadline_within: Option<String>,
-    /// Largest published amount at least this, in its own currency
+    /// Worth at least this, in euro on the day of publication
     #[arg(long, value_name = "N")]
     min_value: Option<String>,
     /// The language of the query, when its words mean something else in another one
@@ -95,7 +107,11 @@ impl Filtering {
                 stages: self.stage.clone(),
                 cpv: self.cpv.clone(),
                 buyer: self.buyer.clone(),
+                buyer_kinds: self.buyer_kind.clone(),
                 joint: self.joint,
+                joint_evidence: self.joint_evidence.clone(),
+                cross_border: self.cross_border,
+                innovation: self.innovation,
                 since: self.since.clone(),
                 until: self.until.clone(),
                 deadline_within: self.deadline_within.clone(),
@@ -112,8 +128,12 @@ impl Filtering {
     /// Whether nothing is selected, so that the store alone can answer.
     pub fn is_everything(&self) -> bool {
         let lists = [&self.query, &self.category, &self.country, &self.source, &self.stage, &self.cpv];
+        let about_buyers = [&self.buyer_kind, &self.joint_evidence];
+        let marks = [self.joint, self.cross_border, self.innovation];
         let texts = [&self.buyer, &self.since, &self.until, &self.deadline_within, &self.min_value];
-        lists.iter().all(|list| list.is_empty()) && texts.iter().all(|text| text.is_none()) && !self.joint
+        lists.into_iter().chain(about_buyers).all(Vec::is_empty)
+            && texts.iter().all(|text| text.is_none())
+            && !marks.contains(&true)
     }
 }
 
@@ -207,6 +227,7 @@ pub(super) fn prepare(
     let sources = stored.iter().chain(workspace.sources.iter().map(|source| &source.id));
     let known = Known {
         categories: workspace.classifier.categories().iter().map(|category| category.id.as_str()).collect(),
+        buyer_kinds: workspace.kinds.kinds().iter().map(|kind| kind.id.as_str()).collect(),
         sources: sources.map(crate::ids::SourceId::as_str).collect(),
     };
     let filters = Filters::check(&question.filters, &known).map_err(|error| Usage(error.to_string()))?;
@@ -242,9 +263,13 @@ pub(super) fn list(answer: &Answer, offset: usize, out: &mut dyn Write) -> anyho
             hit.categories.iter().map(|label| format!("{} {:.2}", label.id, label.score)).collect();
         let deadline =
             hit.deadline.as_ref().map_or_else(String::new, |deadline| format!("  deadline {}", deadline.date()));
+        let value = hit
+            .value
+            .as_ref()
+            .map_or_else(String::new, |value| format!("  {} EUR ({})", value.money.amount, value.money.kind.as_str()));
         writeln!(
             out,
-            "{:>3}. {published}  {}  {}  {}{deadline}",
+            "{:>3}. {published}  {}  {}  {}{deadline}{value}",
             offset + at + 1,
             hit.country.as_deref().unwrap_or("--"),
             hit.stage.as_str(),

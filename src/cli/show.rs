@@ -14,9 +14,12 @@ use crate::archive;
 use crate::ids::{NoticeId, RawId};
 use crate::ingest::Workspace;
 use crate::notice::{Amount, Classification, Notice};
-use crate::records::State;
+use crate::organisations::{KindEvidence, KindFound, Kinds};
+use crate::rates::Rates;
+use crate::records::{State, Worth};
 use crate::store::{Derived, Kept, Version};
 use crate::versions::{Change, changes};
+use crate::worth::worth;
 
 /// Show one notice in full.
 ///
@@ -29,7 +32,7 @@ pub(super) struct Arguments {
     /// Print the document as it came (it may hold personal data)
     #[arg(long, conflicts_with = "explain")]
     raw: bool,
-    /// Show every reason for every category
+    /// Show every reason for every category and for the kind of every buyer
     #[arg(long)]
     explain: bool,
     /// Show every version, and what changed from one to the next
@@ -59,19 +62,18 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         context.out.write_all(&document.body)?;
         return Ok(Ended::Done);
     }
+    let kinds: Vec<BuyerKinds> = if arguments.explain { buyer_kinds(&notice, &workspace.kinds) } else { Vec::new() };
     let states = states(&workspace, &derived, id)?;
     let history = if arguments.history { steps(derived.versions(id)?) } else { Vec::new() };
     if context.is_json() {
-        let mut shown = serde_json::to_value(&notice)?;
-        if !states.is_empty() {
-            shown["states"] = serde_json::to_value(&states)?;
-        }
+        let shown = Shown { notice: &notice, states: &states, buyer_kinds: &kinds };
         if arguments.history {
-            shown = json!({ "notice": shown, "history": history });
+            context.json(&json!({ "notice": shown, "history": history }))?;
+        } else {
+            context.json(&shown)?;
         }
-        context.json(&shown)?;
     } else {
-        print(&notice, arguments.explain, context.out)?;
+        print(&notice, arguments.explain, &kinds, context.out)?;
         for Standing { state, since } in &states {
             writeln!(context.out, "  {} since {since}", state.as_str())?;
         }
@@ -94,6 +96,30 @@ fn states(workspace: &Workspace, derived: &Derived, id: &NoticeId) -> anyhow::Re
     Ok(known.into_iter().filter_map(|(state, since)| Some(Standing { state, since: since? })).collect())
 }
 
+/// A notice, with what explains it beside it.
+#[derive(Serialize)]
+struct Shown<'n> {
+    #[serde(flatten)]
+    notice: &'n Notice,
+    #[serde(skip_serializing_if = "<[Standing]>::is_empty")]
+    states: &'n [Standing],
+    #[serde(skip_serializing_if = "<[BuyerKinds]>::is_empty")]
+    buyer_kinds: &'n [BuyerKinds],
+}
+
+/// The kinds of one buyer, best first, each with its evidence.
+#[derive(Serialize)]
+struct BuyerKinds {
+    /// Its place in `buyers`, from 0.
+    buyer: usize,
+    kinds: Vec<KindFound>,
+}
+
+fn buyer_kinds(notice: &Notice, kinds: &Kinds) -> Vec<BuyerKinds> {
+    let all = notice.buyers.iter().map(|buyer| kinds.of(buyer)).enumerate();
+    all.filter(|(_, kinds)| !kinds.is_empty()).map(|(buyer, kinds)| BuyerKinds { buyer, kinds }).collect()
+}
+
 /// One version, and what it changed.
 #[derive(Serialize)]
 struct Step {
@@ -108,7 +134,9 @@ struct Step {
 fn steps(versions: Vec<Version>) -> Vec<Step> {
     let mut steps = Vec::with_capacity(versions.len());
     let mut before: Option<Notice> = None;
-    for (at, Version { valid_from, notice }) in versions.into_iter().enumerate() {
+    for (at, Version { valid_from, mut notice }) in versions.into_iter().enumerate() {
+        // Ours, and not said by the notice.
+        notice.buyers.iter_mut().for_each(|buyer| buyer.kind = None);
         let changes = before.as_ref().map_or_else(Vec::new, |before| changes(before, &notice));
         let (published_on, raw_id) = (notice.published_on, notice.raw_id);
         steps.push(Step { number: at + 1, valid_from, published_on, raw_id, changes });
@@ -133,7 +161,7 @@ fn print_history(steps: &[Step], out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(notice: &Notice, explain: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+fn print(notice: &Notice, explain: bool, kinds: &[BuyerKinds], out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{}", notice.id)?;
     for (lang, text) in notice.title.iter() {
         writeln!(out, "  {text} [{lang}]")?;
@@ -151,15 +179,31 @@ fn print(notice: &Notice, explain: bool, out: &mut dyn Write) -> anyhow::Result<
         format!("{}{time}", deadline.at)
     });
     line(out, "deadline", &deadline)?;
-    for buyer in &notice.buyers {
-        let roles: Vec<&str> = buyer.roles.iter().skip(1).map(|role| role.as_str()).collect();
-        let name = buyer.name.as_deref().unwrap_or("(name withheld)");
-        line(out, "buyer", &format!("{name} {} {}", buyer.country.as_deref().unwrap_or_default(), roles.join(", ")))?;
+    for (at, buyer) in notice.buyers.iter().enumerate() {
+        let mut words = vec![buyer.name.as_deref().unwrap_or("(name withheld)")];
+        words.extend(buyer.country.as_deref());
+        let mut marks: Vec<&str> = buyer.roles.iter().skip(1).map(|role| role.as_str()).collect();
+        marks.extend(buyer.kind.as_deref());
+        let marks = marks.join(", ");
+        words.extend((!marks.is_empty()).then_some(marks.as_str()));
+        line(out, "buyer", &words.join(" "))?;
+        for found in kinds.iter().filter(|found| found.buyer == at).flat_map(|found| &found.kinds) {
+            writeln!(out, "      {:>7}  points for {}", found.points, found.kind)?;
+            for KindEvidence { rule, text, points } in &found.evidence {
+                writeln!(out, "      {points:>+7}  \"{text}\", rule {rule}")?;
+            }
+        }
     }
+    if let Some(joint) = &notice.joint {
+        let across = if joint.cross_border { "buyers of several countries: " } else { "" };
+        line(out, "joint", &format!("{across}{}", joint.evidence.join(", ")))?;
+    }
+    line(out, "innovation", &notice.innovation_marks().join(", "))?;
     line(out, "cpv", &notice.cpv.join(" "))?;
     line(out, "estimate", &amount(notice.estimated_value.as_ref()))?;
     line(out, "ceiling", &amount(notice.framework_ceiling.as_ref()))?;
     line(out, "awarded", &amount(notice.awarded_value.as_ref()))?;
+    line(out, "in euro", &worth(notice, Rates::shipped()).as_ref().map_or_else(String::new, in_euro))?;
     line(out, "procedure", notice.procedure_type.as_deref().unwrap_or_default())?;
     line(out, "documents", notice.documents_url.as_deref().unwrap_or_default())?;
     line(out, "page", notice.url.as_deref().unwrap_or_default())?;
@@ -206,6 +250,11 @@ pub(super) fn reasons(label: &Classification, indent: &str, out: &mut dyn Write)
         writeln!(out, "{indent}{points:>+7.3}  \"{text}\" in {field}{lang}, rule {rule}")?;
     }
     Ok(())
+}
+
+fn in_euro(worth: &Worth) -> String {
+    let rate = if worth.stale { ", at the last rate known" } else { "" };
+    format!("{} EUR ({}{rate})", worth.money.amount, worth.money.kind.as_str())
 }
 
 fn amount(amount: Option<&Amount>) -> String {

@@ -175,12 +175,19 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
         ("category", &counts.by_category),
         ("country", &counts.by_country),
         ("state", &counts.by_state),
+        ("buyer kind", &counts.by_buyer_kind),
+        ("joint", &counts.by_joint),
+        ("innovation", &counts.by_innovation),
+        ("value", &counts.by_value),
         ("issue", &counts.by_issue),
         ("quarantine", &counts.by_quarantine),
     ] {
         if !values.is_empty() {
             writeln!(out, "  {name:<10} {}", ranked(values))?;
         }
+    }
+    if counts.cross_border > 0 {
+        writeln!(out, "  {:<10} {} notices with buyers of two countries or more", "cross-border", counts.cross_border)?;
     }
     for document in &report.quarantined {
         writeln!(

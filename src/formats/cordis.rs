@@ -19,7 +19,7 @@ use crate::notice::{EuFunding, MoneyKind, Notice, Organisation, Place, Related, 
 use crate::raw::RawDocument;
 
 /// The line in the table.
-pub const FORMAT: Format = Format { name: "cordis", version: 1, sniff, parse };
+pub const FORMAT: Format = Format { name: "cordis", version: 2, sniff, parse };
 
 /// Partners that are kept of one project; the largest has some 200.
 const MAX_PARTNERS: usize = 1000;
@@ -128,10 +128,9 @@ impl Project {
     }
 
     /// Pre-commercial procurement, or public procurement of innovation: the buyers do buy together.
-    fn buys(&self) -> bool {
-        let pattern =
-            |text: &String| text.ends_with("-PCP") || text.ends_with("-PPI") || text == "PCP" || text == "PPI";
-        self.schemes.iter().any(pattern)
+    fn buys(&self) -> Option<&'static str> {
+        let funds = |name: &str| self.schemes.iter().any(|scheme| scheme.rsplit('-').next() == Some(name));
+        [("PCP", "pcp"), ("PPI", "ppi")].into_iter().find(|(name, _)| funds(name)).map(|(_, mark)| mark)
     }
 }
 
@@ -173,8 +172,9 @@ fn notice(project: &Project, document: &RawDocument, number: usize, repaired: bo
     }
     reading.finish(&mut notice);
     // Participants of a research project buy nothing together, unless procurement is what is funded.
-    if !project.buys() {
-        notice.joint = None;
+    match project.buys() {
+        Some(mark) => notice.innovation.push(mark.to_owned()),
+        None => notice.joint = None,
     }
     notice
 }

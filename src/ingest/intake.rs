@@ -347,7 +347,7 @@ impl Reading {
             Ok(Ok((reader, parsed))) => {
                 let source = workspace.sources.iter().find(|known| known.id == document.origin.source);
                 let notices = parsed.notices.into_iter().map(|mut notice| {
-                    notice.categories = workspace.classifier.classify(&notice);
+                    workspace.label(&mut notice);
                     notice.licence = source.map(|source| source.access.licence.clone());
                     PreparedNotice::new(notice)
                 });

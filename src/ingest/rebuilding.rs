@@ -1,44 +1,86 @@
 //! Derived state, made anew: labels after definitions changed, the index from the store, everything from the archive.
 
+use jiff::Timestamp;
+use rayon::prelude::*;
+
 use super::intake::{catch_up, index_documents};
 use super::{IngestError, Workspace};
 use crate::archive::{Archive, Position};
+use crate::doubts;
+use crate::rates::Rates;
 use crate::search::IndexWriter;
 use crate::store::{Derived, Kept, PreparedNotice, StoreError, WriterLock};
 
 const CHUNK: usize = 256;
+/// With which definitions the stored notices were labelled.
 const CLASSIFIER: &str = "classifier";
+const KINDS: &str = "buyers";
+/// With which reference rates their values in euro were computed.
+const RATES: &str = "rates";
 /// With which versions of formats and definitions the stored notices were read.
 const READERS: &str = "readers";
 
-/// Classifies every stored notice again when the definitions are not those of the last run.
+/// What the labels of stored notices rest on: the key in the store, and what stands there when they are up to date.
+fn foundations(workspace: &Workspace) -> [(&'static str, String); 3] {
+    let rates = Rates::shipped();
+    [
+        (CLASSIFIER, workspace.classifier.fingerprint()),
+        (KINDS, workspace.kinds.fingerprint().to_owned()),
+        (RATES, format!("{}/{} to {}", doubts::RULES, rates.currencies().count(), rates.last_day())),
+    ]
+}
+
+fn note_foundations(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
+    for (key, wanted) in foundations(workspace) {
+        derived.set_meta(key, &wanted)?;
+    }
+    Ok(())
+}
+
+/// Labels every stored notice again when definitions or rates are not those of the last run, and says what changed.
 pub(super) fn relabel(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
-    let wanted = workspace.classifier.fingerprint();
-    let stored = derived.meta(CLASSIFIER)?;
-    if stored.as_deref() == Some(wanted.as_str()) {
+    let mut current = true;
+    for (key, wanted) in foundations(workspace) {
+        current &= derived.meta(key)?.as_deref() == Some(wanted.as_str());
+    }
+    if current {
         return Ok(());
     }
     let last = derived.change_seq()?;
     let mut from = 0;
-    let mut changed = 0;
+    let (mut categories, mut kinds, mut changed) = (0u64, 0u64, 0);
     while from < last {
         let chunk = derived.changes_since(from, CHUNK)?;
         let Some((seq, _)) = chunk.last() else { break };
         from = *seq;
-        let notices = chunk
-            .into_iter()
+        let labelled: Vec<(bool, bool, PreparedNotice, Timestamp)> = chunk
+            .into_par_iter()
             .filter(|(seq, _)| *seq <= last)
             .map(|(_, mut notice)| {
-                notice.categories = workspace.classifier.classify(&notice);
                 let first_seen = notice.first_seen.unwrap_or_default();
-                (PreparedNotice::new(notice), first_seen)
+                let before = std::mem::take(&mut notice.categories);
+                let kinds: Vec<Option<String>> = notice.buyers.iter().map(|buyer| buyer.kind.clone()).collect();
+                workspace.label(&mut notice);
+                doubts::note(&mut notice);
+                let other_categories = before != notice.categories;
+                let other_kinds = notice.buyers.iter().zip(kinds).any(|(buyer, before)| buyer.kind != before);
+                (other_categories, other_kinds, PreparedNotice::new(notice), first_seen)
             })
             .collect();
+        categories += labelled.iter().filter(|(other, ..)| *other).count() as u64;
+        kinds += labelled.iter().filter(|(_, other, ..)| *other).count() as u64;
+        let notices = labelled.into_iter().map(|(_, _, notice, first_seen)| (notice, first_seen)).collect();
         changed += derived.replace(notices)?.written.len();
     }
-    derived.set_meta(CLASSIFIER, &wanted)?;
+    note_foundations(workspace, derived)?;
     if last > 0 {
-        tracing::info!(changed, "the categories changed: {changed} stored notices have other labels now");
+        tracing::info!(
+            changed,
+            categories,
+            kinds,
+            "definitions changed: of the stored notices {categories} have other categories now, {kinds} other kinds of \
+             buyers, {changed} are written anew in all"
+        );
     }
     Ok(())
 }
@@ -138,7 +180,7 @@ pub fn rebuild_from_archive(workspace: &Workspace, now: jiff::Timestamp) -> Resu
     remove_database(&fresh)?;
     let mut derived = Derived::open_writer(&fresh)?;
     let documents = catch_up(workspace, &mut kept, &mut derived, &archive)?;
-    derived.set_meta(CLASSIFIER, &workspace.classifier.fingerprint())?;
+    note_foundations(workspace, &mut derived)?;
     note_readers(workspace, &mut derived)?;
     derived.close()?;
     let target = layout.derived();

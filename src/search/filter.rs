@@ -5,14 +5,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tantivy::Term;
-use tantivy::query::{BooleanQuery, ConstScoreQuery, Occur, Query as EngineQuery, RangeQuery, TermQuery};
+use tantivy::query::{BooleanQuery, ConstScoreQuery, ExistsQuery, Occur, Query as EngineQuery, RangeQuery, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 
 use super::query::{Query, QueryError};
 use super::schema::{Fields, days};
 use crate::codes;
 use crate::config::parse_duration;
-use crate::notice::Stage;
+use crate::notice::{JOINT_EVIDENCE, Stage};
+
+/// Among the signs of joint procurement in the index: buyers of two countries or more.
+pub(super) const CROSS_BORDER: &str = "cross-border";
 
 /// Filters as typed.
 #[derive(Clone, Debug, Default)]
@@ -29,15 +32,23 @@ pub struct RawFilters {
     pub cpv: Vec<String>,
     /// Words of a buyer's name.
     pub buyer: Option<String>,
+    /// Kinds of buyers; any of them.
+    pub buyer_kinds: Vec<String>,
     /// Only with evidence of joint procurement.
     pub joint: bool,
+    /// Only with this evidence of joint procurement; any of them.
+    pub joint_evidence: Vec<String>,
+    /// Only with buyers of two countries or more.
+    pub cross_border: bool,
+    /// Only with a sign of innovation.
+    pub innovation: bool,
     /// Published on or after.
     pub since: Option<String>,
     /// Published on or before.
     pub until: Option<String>,
     /// Deadline from now within (`30d`).
     pub deadline_within: Option<String>,
-    /// Largest published amount at least, in its own currency.
+    /// The amount that stands for the notice at least, in euro.
     pub min_value: Option<String>,
     /// Declared language.
     pub language: Option<String>,
@@ -49,6 +60,8 @@ pub struct RawFilters {
 pub struct Known<'a> {
     /// Category ids.
     pub categories: Vec<&'a str>,
+    /// Kinds of buyers.
+    pub buyer_kinds: Vec<&'a str>,
     /// Source ids, those with data and those with a definition.
     pub sources: Vec<&'a str>,
 }
@@ -75,7 +88,11 @@ pub struct Filters {
     stages: Vec<Stage>,
     cpv: Vec<String>,
     buyer: Option<Query>,
+    buyer_kinds: Vec<String>,
     joint: bool,
+    joint_evidence: Vec<String>,
+    cross_border: bool,
+    innovation: bool,
     since: Option<Date>,
     until: Option<Date>,
     deadline_within: Option<Duration>,
@@ -131,6 +148,12 @@ impl Filters {
         }
         for source in &raw.sources {
             check_one("source", source, &known.sources)?;
+        }
+        for kind in &raw.buyer_kinds {
+            check_one("buyer-kind", kind, &known.buyer_kinds)?;
+        }
+        for sign in &raw.joint_evidence {
+            check_one("joint-evidence", sign, JOINT_EVIDENCE)?;
         }
         let mut countries = Vec::new();
         for country in &raw.countries {
@@ -214,7 +237,11 @@ impl Filters {
             stages,
             cpv,
             buyer: raw.buyer.as_deref().map(Query::parse).transpose()?,
+            buyer_kinds: raw.buyer_kinds.clone(),
             joint: raw.joint,
+            joint_evidence: raw.joint_evidence.clone(),
+            cross_border: raw.cross_border,
+            innovation: raw.innovation,
             since,
             until,
             deadline_within,
@@ -239,10 +266,17 @@ impl Filters {
             (fields.stage, stages.iter().map(ToString::to_string).collect()),
             (fields.cpv, texts(&self.cpv)),
             (fields.language, self.language.iter().cloned().collect()),
-            (fields.joint, self.joint.then(|| "yes".to_owned()).into_iter().collect()),
+            (fields.buyer_kind, texts(&self.buyer_kinds)),
+            (fields.joint, texts(&self.joint_evidence)),
+            (fields.joint, self.cross_border.then(|| CROSS_BORDER.to_owned()).into_iter().collect()),
         ] {
             if !values.is_empty() {
                 must(any_of(field, &values));
+            }
+        }
+        for (field, wanted) in [("joint", self.joint), ("innovation", self.innovation)] {
+            if wanted {
+                must(Box::new(ExistsQuery::new(field.to_owned(), false)));
             }
         }
         if let Some(buyer) = &self.buyer {
@@ -302,7 +336,11 @@ mod tests {
     fn check(change: impl FnOnce(&mut RawFilters)) -> String {
         let mut raw = RawFilters::default();
         change(&mut raw);
-        let known = Known { categories: vec!["drones", "ballistic-vests"], sources: vec!["eu-ted", "import"] };
+        let known = Known {
+            categories: vec!["drones", "ballistic-vests"],
+            buyer_kinds: vec!["border-guard", "police"],
+            sources: vec!["eu-ted", "import"],
+        };
         match Filters::check(&raw, &known) {
             Ok(_) => "fine".to_owned(),
             Err(error) => error.to_string(),
@@ -325,6 +363,12 @@ mod tests {
         assert_eq!(check(|raw| raw.sources = list("ted")), "--source: there is no \"ted\"; did you mean eu-ted?");
         assert!(check(|raw| raw.stages = list("zzzzzzzz")).ends_with("there are planning, consultation, competition, direct-award, result, modification, completion, cancellation, change, project, call, news, plan-item"));
         assert!(check(|raw| raw.stages = list("results")).ends_with("did you mean result?"));
+        assert_eq!(
+            check(|raw| raw.buyer_kinds = list("polise")),
+            "--buyer-kind: there is no \"polise\"; did you mean police?"
+        );
+        assert_eq!(check(|raw| raw.buyer_kinds = list("police")), "fine");
+        assert!(check(|raw| raw.joint_evidence = list("lead")).ends_with("did you mean lead-buyer?"));
         assert!(check(|raw| raw.cpv = list("99")).contains("CPV"));
         assert_eq!(check(|raw| raw.cpv = list("35613000-8")), "fine");
         assert!(check(|raw| raw.since = Some("22.11.2026".into())).contains("expected a date"));

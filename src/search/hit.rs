@@ -7,6 +7,9 @@ use super::query::{Query, Word};
 use crate::analysis;
 use crate::ids::{CategoryId, NoticeId};
 use crate::notice::{Deadline, Notice, Stage};
+use crate::rates::Rates;
+use crate::records::Worth;
+use crate::worth::worth;
 
 const SNIPPET_CHARS: usize = 220;
 /// Places shown per word that was asked for; the search may have found more.
@@ -35,8 +38,14 @@ pub struct Hit {
     pub stage: Stage,
     /// Names of the buyers.
     pub buyers: Vec<String>,
+    /// Kinds of the buyers, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buyer_kinds: Vec<String>,
     /// Labels with their scores.
     pub categories: Vec<HitCategory>,
+    /// The amount that stands for the notice, in euro on its day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Worth>,
     /// Page to open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -160,6 +169,8 @@ pub fn hit(notice: &Notice, query: &Query, filtered: &[String], score: f32) -> H
         country: notice.buyers.iter().find_map(|buyer| buyer.country.clone()),
         stage: notice.stage,
         buyers: notice.buyers.iter().filter_map(|buyer| buyer.name.clone()).collect(),
+        buyer_kinds: notice.buyer_kinds().into_iter().map(str::to_owned).collect(),
+        value: worth(notice, Rates::shipped()),
         categories: notice
             .categories
             .iter()

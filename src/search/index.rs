@@ -11,13 +11,15 @@ use tantivy::schema::{TantivyDocument, Value};
 use tantivy::{DocAddress, Index, IndexReader, Order, ReloadPolicy, TantivyError, Term};
 
 use super::SearchError;
-use super::filter::{Filters, Sort};
+use super::filter::{CROSS_BORDER, Filters, Sort};
 use super::query::Query;
 use super::schema::{Fields, OWN, SCHEMA_VERSION, days, register_tokenizers, stem_text};
 use crate::analysis::Stems;
 use crate::config::IndexSettings;
 use crate::ids::NoticeId;
-use crate::notice::{Amount, Notice};
+use crate::notice::Notice;
+use crate::rates::Rates;
+use crate::worth::worth;
 
 /// A notice ready for the index: the costly part (stems), done on any thread.
 pub struct IndexDocument {
@@ -70,8 +72,17 @@ impl IndexDocument {
         for prefix in prefixes {
             document.add_text(fields.cpv, prefix);
         }
-        if notice.joint.as_ref().is_some_and(|joint| !joint.evidence.is_empty()) {
-            document.add_text(fields.joint, "yes");
+        for kind in notice.buyer_kinds() {
+            document.add_text(fields.buyer_kind, kind);
+        }
+        if let Some(joint) = &notice.joint {
+            let cross_border = joint.cross_border.then_some(CROSS_BORDER);
+            for sign in joint.evidence.iter().map(String::as_str).chain(cross_border) {
+                document.add_text(fields.joint, sign);
+            }
+        }
+        for sign in notice.innovation_marks() {
+            document.add_text(fields.innovation, sign);
         }
         if let Some(published) = notice.published_on {
             document.add_i64(fields.published, days(published));
@@ -79,21 +90,11 @@ impl IndexDocument {
         if let Some(deadline) = &notice.deadline {
             document.add_i64(fields.deadline, deadline.at.as_second());
         }
-        if let Some(value) = largest_amount(notice) {
+        if let Some(value) = worth(notice, Rates::shipped()).and_then(|worth| worth.money.amount.to_f64()) {
             document.add_f64(fields.value, value);
         }
         Self { id: notice.id.clone(), document, seq: fields.seq }
     }
-}
-
-fn largest_amount(notice: &Notice) -> Option<f64> {
-    let amounts = [&notice.estimated_value, &notice.framework_ceiling, &notice.awarded_value];
-    amounts
-        .into_iter()
-        .flatten()
-        .filter_map(Amount::known)
-        .filter_map(|money| money.amount.to_f64())
-        .max_by(f64::total_cmp)
 }
 
 /// What opening for writing found.
@@ -449,7 +450,7 @@ fn count_facets(
 ) -> Result<BTreeMap<&'static str, BTreeMap<String, u64>>, TantivyError> {
     let matching = searcher.search(query, &DocSetCollector)?;
     let mut facets = BTreeMap::new();
-    for name in ["category", "country", "language", "source", "stage"] {
+    for name in ["buyer_kind", "category", "country", "innovation", "joint", "language", "source", "stage"] {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for (segment, reader) in searcher.segment_readers().iter().enumerate() {
             let Some(column) = reader.fast_fields().str(name)? else { continue };

@@ -13,7 +13,7 @@ use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, Whitespace
 use crate::analysis::{self, Stems};
 
 /// Raised whenever a field or its filling changes; an index of another version is rebuilt.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// What a field holds and how it is asked.
 struct FieldRule {
@@ -54,10 +54,20 @@ const FIELDS: &[FieldRule] = &[
         kind: FieldKind::Exact,
         what: "every prefix of 2 to 8 digits of every CPV code, lots included",
     },
-    FieldRule { name: "joint", kind: FieldKind::Exact, what: "`yes` when there is evidence of joint procurement" },
+    FieldRule { name: "buyer_kind", kind: FieldKind::Exact, what: "kinds of the buyers (`index/buyers/`)" },
+    FieldRule {
+        name: "joint",
+        kind: FieldKind::Exact,
+        what: "each evidence of joint procurement, and `cross-border` when the buyers are of two countries or more",
+    },
+    FieldRule { name: "innovation", kind: FieldKind::Exact, what: "each sign of innovation (`pcp`, `inn-part` …)" },
     FieldRule { name: "published", kind: FieldKind::Number, what: "publication date as days since 1970-01-01" },
     FieldRule { name: "deadline", kind: FieldKind::Number, what: "deadline as seconds since 1970-01-01" },
-    FieldRule { name: "value", kind: FieldKind::Decimal, what: "largest published amount, in its own currency" },
+    FieldRule {
+        name: "value",
+        kind: FieldKind::Decimal,
+        what: "the amount that stands for the notice, in euro on its day",
+    },
 ];
 
 /// `index/FIELDS.md`: the fields and the version that forces a rebuild.
@@ -94,7 +104,9 @@ pub(super) struct Fields {
     pub category: Field,
     pub language: Field,
     pub cpv: Field,
+    pub buyer_kind: Field,
     pub joint: Field,
+    pub innovation: Field,
     pub published: Field,
     pub deadline: Field,
     pub value: Field,
@@ -118,7 +130,9 @@ impl Fields {
             category: get("category")?,
             language: get("language")?,
             cpv: get("cpv")?,
+            buyer_kind: get("buyer_kind")?,
             joint: get("joint")?,
+            innovation: get("innovation")?,
             published: get("published")?,
             deadline: get("deadline")?,
             value: get("value")?,

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_state;
+mod buyers_and_money;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -20,6 +20,7 @@ use tenderwatch::config::{Config, Overrides};
 use tenderwatch::definitions::{DefinitionFile, Definitions};
 use tenderwatch::ids::NoticeId;
 use tenderwatch::ingest::{self, CrawlOptions, Workspace};
+use tenderwatch::organisations::Kinds;
 use tenderwatch::records::{Outcome, SourceReceipt};
 use tenderwatch::source::{self, Source};
 use tenderwatch::store::{Derived, Kept, Layout, StoreError};
@@ -412,6 +413,7 @@ impl Ground {
             layout: Layout::new(&config.paths.data),
             readers: source::readers(&sources),
             classifier: Classifier::load(&definitions).expect("valid"),
+            kinds: Kinds::load(&definitions).expect("valid"),
             config,
             definitions,
             sources,

@@ -383,6 +383,7 @@ impl Ground {
         let categories = self.workspace.classifier.categories();
         let known = Known {
             categories: categories.iter().map(|category| category.id.as_str()).collect(),
+            buyer_kinds: Vec::new(),
             sources: vec![SOURCE],
         };
         let none = RawFilters::default;

@@ -11,7 +11,9 @@ fn the_two_writings_are_told_apart_from_other_documents() {
 #[test]
 fn only_procurement_projects_buy_together() {
     let mut project = Project::default();
-    assert!(!project.buys());
+    assert_eq!(project.buys(), None);
     project.schemes.push("HORIZON-PCP".to_owned());
-    assert!(project.buys());
+    assert_eq!(project.buys(), Some("pcp"));
+    project.schemes = vec!["PPI".to_owned()];
+    assert_eq!(project.buys(), Some("ppi"));
 }

@@ -23,6 +23,16 @@ pub struct Counts {
     pub by_category: BTreeMap<String, u64>,
     /// By buyer country; a notice may count in several.
     pub by_country: BTreeMap<String, u64>,
+    /// By kind of buyer; a notice may count in several.
+    pub by_buyer_kind: BTreeMap<String, u64>,
+    /// By evidence of joint procurement; a notice may count in several.
+    pub by_joint: BTreeMap<String, u64>,
+    /// Notices with buyers of two countries or more.
+    pub cross_border: u64,
+    /// By sign of innovation (`pcp`, `inn-part` …); a notice may count in several.
+    pub by_innovation: BTreeMap<String, u64>,
+    /// Notices with a value in euro, by the kind of amount that stands for them.
+    pub by_value: BTreeMap<String, u64>,
     /// Findings by code: notices and documents that have one.
     pub by_issue: BTreeMap<String, u64>,
     /// The same by source, then by code.
@@ -88,6 +98,18 @@ impl Derived {
             by_category: many("SELECT category, count(*) FROM labels GROUP BY 1")?,
             by_country: many(
                 "SELECT value, count(*) FROM notices, json_each(notices.summary, '$.countries') GROUP BY 1",
+            )?,
+            by_buyer_kind: many(
+                "SELECT value, count(*) FROM notices, json_each(notices.summary, '$.buyer_kinds') GROUP BY 1",
+            )?,
+            by_joint: many("SELECT value, count(*) FROM notices, json_each(notices.summary, '$.joint') GROUP BY 1")?,
+            cross_border: one("SELECT count(*) FROM notices WHERE json_extract(summary, '$.cross_border')")?,
+            by_innovation: many(
+                "SELECT value, count(*) FROM notices, json_each(notices.summary, '$.innovation') GROUP BY 1",
+            )?,
+            by_value: many(
+                "SELECT json_extract(summary, '$.worth.kind') AS kind, count(*) FROM notices
+                 WHERE kind IS NOT NULL GROUP BY 1",
             )?,
             by_issue: {
                 let mut all = BTreeMap::new();

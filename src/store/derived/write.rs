@@ -9,9 +9,11 @@ use sha2::{Digest, Sha256};
 use super::{Applied, StoredDocument};
 use crate::archive;
 use crate::notice::Notice;
+use crate::rates::Rates;
 use crate::records::{DocumentOutcome, NoticeSummary};
 use crate::store::position_text;
 use crate::versions;
+use crate::worth::worth;
 
 /// The score from which a category is a label.
 const LABEL: f64 = 0.5;
@@ -32,11 +34,13 @@ impl PreparedNotice {
         let json = serde_json::to_vec(&notice).expect("a notice is plain data");
         let stored = archive::compress(&json);
         let content = versions::content(&mut notice);
+        let summary = summary(&notice);
         let mut whole = Sha256::new();
         whole.update(content);
         let added = (&notice.format, &notice.url, &notice.categories, &notice.issues, &notice.licence, &notice.extra);
-        whole.update(serde_json::to_vec(&added).expect("plain data"));
-        let summary = summary(&notice);
+        // Kinds of buyers are ours: other rules for them are no change of the notice.
+        let kinds: Vec<Option<&String>> = notice.buyers.iter().map(|buyer| buyer.kind.as_ref()).collect();
+        whole.update(serde_json::to_vec(&(added, kinds, &summary)).expect("plain data"));
         Self { notice, stored, summary, content, whole: whole.finalize().into() }
     }
 
@@ -66,6 +70,11 @@ fn summary(notice: &Notice) -> NoticeSummary {
             .filter(|category| category.score >= LABEL)
             .map(|category| (category.id.clone(), category.score))
             .collect(),
+        buyer_kinds: notice.buyer_kinds().into_iter().map(str::to_owned).collect(),
+        joint: notice.joint.as_ref().map_or_else(Vec::new, |joint| joint.evidence.clone()),
+        cross_border: notice.joint.as_ref().is_some_and(|joint| joint.cross_border),
+        innovation: notice.innovation_marks().into_iter().map(str::to_owned).collect(),
+        worth: worth(notice, Rates::shipped()),
     }
 }
 

@@ -5,14 +5,16 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use std::collections::HashMap;
 
-use super::definition::Word;
+use super::Word;
 use crate::analysis::{Case, Token, tokens};
 
 /// A text made ready: its words, folded, each between two spaces.
-pub(super) struct Page<'t> {
+#[derive(Debug)]
+pub struct Page<'t> {
     folded: String,
     /// Where in `folded` each word begins.
     starts: Vec<usize>,
+    /// The words as they stand in the text.
     pub tokens: Vec<Token<'t>>,
     /// Nearly all letters are capitals, so that an acronym cannot be told from a word.
     pub all_caps: bool,
@@ -49,10 +51,12 @@ impl<'t> Page<'t> {
 
 /// A term found: `first..=last` are token numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub struct Found {
     /// The number given to [`MatcherBuilder::add`].
     pub term: u32,
+    /// Its first word.
     pub first: u32,
+    /// Its last word.
     pub last: u32,
 }
 
@@ -71,7 +75,7 @@ impl Node {
 
 /// Collects terms.
 #[derive(Debug, Default)]
-pub(super) struct MatcherBuilder {
+pub struct MatcherBuilder {
     words: HashMap<Word, u32>,
     nodes: Vec<Node>,
 }
@@ -148,7 +152,7 @@ impl Written {
 
 /// Finds all terms in one pass.
 #[derive(Debug)]
-pub(super) struct Matcher {
+pub struct Matcher {
     words: AhoCorasick,
     words_of: Vec<Vec<(u32, Option<Written>)>>,
     nodes: Vec<Node>,
@@ -220,7 +224,7 @@ impl Matcher {
 
 #[cfg(test)]
 mod tests {
-    use super::super::definition::parse_words;
+    use super::super::parse_words;
     use super::*;
 
     fn find(terms: &[(&str, bool)], text: &str) -> Vec<(String, String)> {

@@ -1,0 +1,161 @@
+//! Kinds of buyers, buying together, and money in euro: from a published notice to `search`, `show` and `status`.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{json_of, run};
+
+/// One buyer of an OCDS release: id, name, country.
+type Party<'a> = (&'a str, &'a str, &'a str);
+
+fn release(number: u32, parties: &[Party<'_>], tender: &Value) -> Value {
+    let party = |(id, name, country): &Party<'_>| json!({ "id": id, "name": name, "address": { "countryName": country }, "roles": ["buyer"] });
+    let all: Vec<Value> = parties.iter().map(party).collect();
+    let mut tender = tender.clone();
+    tender["id"] = json!(number.to_string());
+    tender["title"] = json!(format!("Purchase {number}"));
+    json!({
+        "ocid": format!("ocds-abc123-{number}"), "id": format!("{number}-1"), "date": "2026-10-30T10:00:00Z",
+        "tag": ["tender"], "language": "en",
+        "buyer": { "id": parties[0].0, "name": parties[0].1 },
+        "parties": all,
+        "tender": tender,
+    })
+}
+
+fn import(at: &Path, releases: &[Value]) {
+    let package = json!({
+        "uri": "https://example.org/p", "version": "1.1", "publishedDate": "2026-10-30T00:00:00Z",
+        "publisher": { "name": "Example" }, "releases": releases,
+    });
+    fs::write(at.join("package.json"), package.to_string()).expect("written");
+    run(at, &["import", "package.json"]).code(0);
+}
+
+fn value(amount: u64, currency: &str) -> Value {
+    json!({ "value": { "amount": amount, "currency": currency } })
+}
+
+const POLICE: Party<'_> = ("B-1", "Komenda Główna Policji", "Poland");
+const TOWN: Party<'_> = ("B-2", "Urząd Miasta Krakowa", "Poland");
+const GUARD: Party<'_> = ("B-3", "Rajavartiolaitos", "Finland");
+
+fn filled() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let law = json!({ "crossBorderLaw": "Directive 2014/24/EU" });
+    import(
+        folder.path(),
+        &[
+            release(1, &[POLICE], &value(4_403_800, "PLN")),
+            release(2, &[POLICE, GUARD], &value(900_000, "EUR")),
+            release(3, &[TOWN], &value(9_999_999_999, "EUR")),
+            release(4, &[TOWN, POLICE], &law),
+            release(5, &[GUARD], &value(21_123_700, "MXN")),
+        ],
+    );
+    folder
+}
+
+fn found(at: &Path, arguments: &[&str]) -> Vec<String> {
+    let answer = json_of(at, &[&["search", "--limit", "100"], arguments].concat());
+    let hits = answer["hits"].as_array().expect("hits").iter();
+    hits.map(|hit| hit["title"].as_str().expect("a title").trim_start_matches("Purchase ").to_owned()).collect()
+}
+
+fn found_sorted(at: &Path, arguments: &[&str]) -> Vec<String> {
+    let mut found = found(at, arguments);
+    found.sort();
+    found
+}
+
+#[test]
+fn buyers_have_kinds_that_can_be_searched_counted_and_explained() {
+    let folder = filled();
+    let at = folder.path();
+    assert_eq!(found_sorted(at, &["--buyer-kind", "police"]), ["1", "2", "4"]);
+    assert_eq!(found_sorted(at, &["--buyer-kind", "border-guard"]), ["2", "5"]);
+    assert_eq!(
+        found_sorted(at, &["--buyer-kind", "border-guard", "--buyer-kind", "municipality"]),
+        ["2", "3", "4", "5"]
+    );
+    let facets = json_of(at, &["search", "--facets"]);
+    assert_eq!(facets["facets"]["buyer_kind"], json!({ "police": 3, "border-guard": 2, "municipality": 2 }));
+    let counts = &json_of(at, &["status"])["counts"];
+    assert_eq!(counts["by_buyer_kind"], json!({ "police": 3, "border-guard": 2, "municipality": 2 }));
+    assert!(run(at, &["status"]).code(0).text().contains("buyer kind police 3"));
+
+    let shown = json_of(at, &["show", "import/ocds-abc123-1/1-1", "--explain"]);
+    assert_eq!(shown["buyers"][0]["kind"], "police");
+    let best = &shown["buyer_kinds"][0]["kinds"][0];
+    assert_eq!(best["kind"], "police");
+    assert_eq!(best["evidence"][0]["rule"], "body:police/PL/komenda glowna policji");
+    let text = run(at, &["show", "import/ocds-abc123-1/1-1", "--explain"]).code(0).text();
+    assert!(text.contains("rule body:police/PL/komenda glowna policji"), "{text}");
+    let exported = run(at, &["export", "--buyer-kind", "border-guard", "--format", "jsonl"]).code(0).text();
+    assert_eq!(exported.lines().count(), 2);
+}
+
+#[test]
+fn other_rules_for_kinds_label_stored_notices_anew_and_are_no_change_of_a_notice() {
+    let folder = filled();
+    let at = folder.path();
+    let own = at.join("own/index/buyers");
+    fs::create_dir_all(&own).expect("created");
+    let shipped =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("index/buyers/police.toml")).expect("read");
+    fs::write(own.join("militia.toml"), shipped.replace("priority = 60", "priority = 90")).expect("written");
+    fs::write(at.join("own.toml"), "[paths]\ndefinitions = \"own\"\n").expect("written");
+    let ran = run(at, &["--config", "own.toml", "import", "package.json"]).code(0);
+    assert!(ran.err.contains("3 other kinds of buyers"), "{}", ran.err);
+    let answer =
+        run(at, &["--config", "own.toml", "--output", "json", "search", "--buyer-kind", "militia"]).code(0).json();
+    assert_eq!(answer["total"], 3);
+    let history = json_of(at, &["show", "import/ocds-abc123-1/1-1", "--history"]);
+    assert_eq!(history["history"].as_array().map(Vec::len), Some(1), "{history}");
+    // and back, also from the archive
+    run(at, &["import", "package.json"]).code(0);
+    assert_eq!(found_sorted(at, &["--buyer-kind", "police"]), ["1", "2", "4"]);
+    run(at, &["rebuild", "--from-archive"]).code(0);
+    assert_eq!(found_sorted(at, &["--buyer-kind", "police"]), ["1", "2", "4"]);
+}
+
+#[test]
+fn buying_together_is_told_apart_from_buying_across_borders() {
+    let folder = filled();
+    let at = folder.path();
+    assert_eq!(found_sorted(at, &["--joint"]), ["2", "4"]);
+    assert_eq!(found_sorted(at, &["--cross-border"]), ["2"]);
+    assert_eq!(found_sorted(at, &["--joint-evidence", "cross-border-law"]), ["4"]);
+    assert_eq!(found_sorted(at, &["--joint", "--stage", "competition"]), ["2", "4"]);
+    assert!(found(at, &["--joint", "--stage", "result"]).is_empty());
+    assert!(found(at, &["--innovation"]).is_empty());
+    let counts = &json_of(at, &["status"])["counts"];
+    assert_eq!(counts["by_joint"], json!({ "several-buyers": 2, "cross-border-law": 1 }));
+    assert_eq!(counts["cross_border"], 1);
+    let shown = json_of(at, &["show", "import/ocds-abc123-4/4-1"]);
+    assert_eq!(shown["joint"]["cross_border"], false, "{shown}");
+}
+
+#[test]
+fn money_is_compared_in_euro_and_what_cannot_be_meant_is_kept_and_left_out() {
+    let folder = filled();
+    let at = folder.path();
+    // 1 000 000 and 900 000 euro; 21 123 700 pesos are a million as well.
+    assert_eq!(found(at, &["--sort", "value", "--min-value", "950000"]), ["1", "5"]);
+    assert_eq!(found_sorted(at, &["--min-value", "1"]), ["1", "2", "5"]);
+    let hit = &json_of(at, &["search", "--buyer-kind", "police", "--sort", "value", "--limit", "1"])["hits"][0];
+    assert_eq!(hit["value"], json!({ "amount": "1000000", "currency": "EUR", "kind": "estimate", "vat": "unknown" }));
+    let shown = json_of(at, &["show", "import/ocds-abc123-3/3-1"]);
+    assert_eq!(shown["estimated_value"]["amount"], "9999999999");
+    let codes: Vec<&str> =
+        shown["issues"].as_array().expect("a list").iter().filter_map(|issue| issue["code"].as_str()).collect();
+    assert!(codes.contains(&"all-nines-value"), "{shown}");
+    let counts = &json_of(at, &["status"])["counts"];
+    assert_eq!(counts["by_value"], json!({ "estimate": 3 }));
+    assert_eq!(counts["by_issue"]["all-nines-value"], 1);
+    let text = run(at, &["show", "import/ocds-abc123-1/1-1"]).code(0).text();
+    assert!(text.contains("1000000 EUR (estimate)"), "{text}");
+}
