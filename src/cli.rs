@@ -8,6 +8,7 @@ mod demo;
 mod digest;
 mod export;
 mod import;
+mod links;
 mod parse;
 mod receipt;
 mod rebuild;
@@ -86,6 +87,7 @@ enum Command {
     Classify(classify::Arguments),
     Categories(categories::Arguments),
     Sources(sources::Arguments),
+    Links(links::Arguments),
     Digest(digest::Arguments),
     Export(Box<export::Arguments>),
     Rebuild(rebuild::Arguments),
@@ -223,6 +225,7 @@ fn dispatch(cli: &Cli, context: &mut Context<'_>) -> anyhow::Result<Ended> {
         Command::Parse(arguments) => parse::run(arguments, context),
         Command::Search(arguments) => search::run(arguments, context),
         Command::Show(arguments) => show::run(arguments, context),
+        Command::Links(arguments) => links::run(arguments, context),
         Command::Classify(arguments) => classify::run(arguments, context),
         Command::Categories(arguments) => categories::run(arguments, context),
         Command::Sources(arguments) => sources::run(arguments, context),

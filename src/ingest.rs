@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 pub use self::crawling::{CrawlOptions, crawl, replay};
 pub use self::importing::{DocumentEntry, ImportOptions, import, read_documents};
-pub use self::rebuilding::{rebuild_from_archive, rebuild_index};
+pub use self::rebuilding::{decide, rebuild_from_archive, rebuild_index};
 use crate::archive::{self, Archive, ArchiveError};
 use crate::classify::Classifier;
 use crate::config::Config;
@@ -159,6 +159,7 @@ impl<'w> Session<'w> {
         let mut kept = Kept::open_writer(&layout.kept())?;
         let mut derived = Derived::open_writer(&layout.derived())?;
         let archive = Archive::open(&layout.archive(), derived.archive_position()?)?;
+        rebuilding::link(workspace, &mut derived)?;
         intake::catch_up(workspace, &mut kept, &mut derived, &archive)?;
         rebuilding::relabel(workspace, &mut derived)?;
         rebuilding::note_readers(workspace, &mut derived)?;

@@ -6,6 +6,7 @@
 
 mod derived;
 mod kept;
+mod links;
 mod schema;
 
 use std::fs::{File, TryLockError};
@@ -17,8 +18,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::derived::{Applied, Batch, Counts, Derived, PreparedNotice, StoredDocument, Version};
 pub use self::kept::{DetailEnd, Kept, StoredValidators};
+pub use self::links::{LinkCounts, Member, PROCEDURE, Procedure, StoredLink};
 use crate::archive::Position;
 use crate::ids::SourceId;
+use crate::links::{Verdict, VerdictError, parse_verdicts};
 
 /// The ids of a source's notices lie between these two.
 fn id_range(source: &SourceId) -> (String, String) {
@@ -93,6 +96,14 @@ pub enum StoreError {
         /// The reason.
         source: std::io::Error,
     },
+    /// The operator's file on links has a line that is none.
+    #[error("{path}, {error}", path = path.display())]
+    Verdict {
+        /// The file.
+        path: PathBuf,
+        /// Which line, and what is wrong with it.
+        error: VerdictError,
+    },
     /// A stored shape that does not read back.
     #[error("{what} in {path} does not read back: {reason}", path = path.display())]
     Shape {
@@ -140,6 +151,38 @@ impl Layout {
     /// The full-text index (derived).
     pub fn index(&self) -> PathBuf {
         self.root.join("index")
+    }
+
+    /// What the operator says of links, a line each (kept).
+    pub fn verdicts_file(&self) -> PathBuf {
+        self.root.join("links.tsv")
+    }
+
+    /// The verdicts in that file; none where it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a line is none.
+    pub fn verdicts(&self) -> Result<Vec<Verdict>, StoreError> {
+        let path = self.verdicts_file();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => parse_verdicts(&text).map_err(|error| StoreError::Verdict { path, error }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(StoreError::Io { action: "read", path, source }),
+        }
+    }
+
+    /// Adds a verdict to that file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add_verdict(&self, verdict: &Verdict) -> Result<(), StoreError> {
+        let path = self.verdicts_file();
+        let add = || {
+            let mut file = File::options().create(true).append(true).open(&path)?;
+            writeln!(file, "{verdict}")?;
+            file.sync_all()
+        };
+        add().map_err(|source| StoreError::Io { action: "write", path: path.clone(), source })
     }
 
     /// Downloads on their way into the archive.

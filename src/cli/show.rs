@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Context, Ended, Output, Usage};
+use super::{Context, Ended, Output, Usage, links};
 use crate::archive;
 use crate::ids::{NoticeId, RawId};
 use crate::ingest::Workspace;
@@ -17,17 +17,17 @@ use crate::notice::{Amount, Classification, Notice};
 use crate::organisations::{KindEvidence, KindFound, Kinds};
 use crate::rates::Rates;
 use crate::records::{State, Worth};
-use crate::store::{Derived, Kept, Version};
+use crate::store::{Derived, Kept, Member, PROCEDURE, Procedure, StoredLink, Version};
 use crate::versions::{Change, changes};
 use crate::worth::worth;
 
-/// Show one notice in full.
+/// Show one notice in full, or the story of a procedure.
 ///
 /// Example: tenderwatch show 00497150-2026 --explain
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Its id, or its publication number
-    #[arg(value_name = "NOTICE")]
+    /// Its id, or its publication number; with `procedure:` before it, the procedure that it is of
+    #[arg(value_name = "NOTICE|PROCEDURE")]
     notice: String,
     /// Print the document as it came (it may hold personal data)
     #[arg(long, conflicts_with = "explain")]
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Show every version, and what changed from one to the next
     #[arg(long, conflicts_with = "raw")]
     history: bool,
+    /// Of a procedure, what was known at this time
+    #[arg(long, value_name = "TIME", value_parser = super::parse_now)]
+    as_of: Option<Timestamp>,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
@@ -45,6 +48,20 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     let workspace = context.cli.workspace()?;
     workspace.layout.require()?;
     let derived = Derived::open_reader(&workspace.layout.derived())?;
+    let as_of = arguments.as_of;
+    if let Some(name) = arguments.notice.strip_prefix(PROCEDURE) {
+        let id = links::one(&derived, name)?;
+        let Some(procedure) = derived.procedure(&id, as_of)? else { bail!("nothing was known of {id} then") };
+        if context.is_json() {
+            context.json(&procedure)?;
+        } else {
+            print_procedure(&procedure, context.out)?;
+        }
+        return Ok(Ended::Done);
+    }
+    if as_of.is_some() {
+        return Err(Usage(format!("--as-of is about procedures: say {PROCEDURE}{}", arguments.notice)).into());
+    }
     let ids = derived.find_ids(&arguments.notice)?;
     let [id] = ids.as_slice() else {
         if ids.is_empty() {
@@ -64,9 +81,10 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     }
     let kinds: Vec<BuyerKinds> = if arguments.explain { buyer_kinds(&notice, &workspace.kinds) } else { Vec::new() };
     let states = states(&workspace, &derived, id)?;
+    let linked = derived.links_of(id)?;
     let history = if arguments.history { steps(derived.versions(id)?) } else { Vec::new() };
     if context.is_json() {
-        let shown = Shown { notice: &notice, states: &states, buyer_kinds: &kinds };
+        let shown = Shown { notice: &notice, states: &states, buyer_kinds: &kinds, links: &linked };
         if arguments.history {
             context.json(&json!({ "notice": shown, "history": history }))?;
         } else {
@@ -77,6 +95,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         for Standing { state, since } in &states {
             writeln!(context.out, "  {} since {since}", state.as_str())?;
         }
+        links::print_links(&linked, context.out)?;
         print_history(&history, context.out)?;
     }
     Ok(Ended::Done)
@@ -105,6 +124,8 @@ struct Shown<'n> {
     states: &'n [Standing],
     #[serde(skip_serializing_if = "<[BuyerKinds]>::is_empty")]
     buyer_kinds: &'n [BuyerKinds],
+    #[serde(skip_serializing_if = "<[StoredLink]>::is_empty")]
+    links: &'n [StoredLink],
 }
 
 /// The kinds of one buyer, best first, each with its evidence.
@@ -118,6 +139,16 @@ struct BuyerKinds {
 fn buyer_kinds(notice: &Notice, kinds: &Kinds) -> Vec<BuyerKinds> {
     let all = notice.buyers.iter().map(|buyer| kinds.of(buyer)).enumerate();
     all.filter(|(_, kinds)| !kinds.is_empty()).map(|(buyer, kinds)| BuyerKinds { buyer, kinds }).collect()
+}
+
+/// The notices of a procedure in the order of their publication, and what connects them.
+fn print_procedure(procedure: &Procedure, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "{}", procedure.id)?;
+    for Member { id, stage, published_on, first_seen, title, buyer } in &procedure.notices {
+        let day = published_on.map_or_else(|| "no day".to_owned(), |day| day.to_string());
+        writeln!(out, "  {day}  {:<14} {id}  {title} ({buyer}), seen {first_seen}", stage.as_str())?;
+    }
+    links::print_links(&procedure.links, out)
 }
 
 /// One version, and what it changed.

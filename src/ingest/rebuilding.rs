@@ -7,6 +7,7 @@ use super::intake::{catch_up, index_documents};
 use super::{IngestError, Workspace};
 use crate::archive::{Archive, Position};
 use crate::doubts;
+use crate::links::Verdict;
 use crate::rates::Rates;
 use crate::search::IndexWriter;
 use crate::store::{Derived, Kept, PreparedNotice, StoreError, WriterLock};
@@ -83,6 +84,31 @@ pub(super) fn relabel(workspace: &Workspace, derived: &mut Derived) -> Result<()
         );
     }
     Ok(())
+}
+
+/// Links stored notices anew when the rules are not those of the last run, and puts the operator's verdicts in force.
+pub(super) fn link(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
+    let linked = derived.link_all()?;
+    if linked > 0 {
+        tracing::info!(linked, "the rules of links changed: {linked} notices are linked anew");
+    }
+    derived.set_verdicts(&workspace.layout.verdicts()?)?;
+    Ok(())
+}
+
+/// Writes a verdict of the operator down, and puts it in force.
+///
+/// # Errors
+/// When somebody else writes, a line of the file is none, or store or file cannot be written.
+pub fn decide(workspace: &Workspace, verdict: &Verdict, now: Timestamp) -> Result<(), IngestError> {
+    let layout = &workspace.layout;
+    let _lock = WriterLock::take(layout, "links", now)?;
+    layout.check()?;
+    // A line that is none is said before another one is added.
+    layout.verdicts()?;
+    let mut derived = Derived::open_writer(&layout.derived())?;
+    layout.add_verdict(verdict)?;
+    link(workspace, &mut derived)
 }
 
 /// Says so when documents were read by formats or definitions that have changed since. Nothing is read anew here: that
@@ -179,6 +205,7 @@ pub fn rebuild_from_archive(workspace: &Workspace, now: jiff::Timestamp) -> Resu
     let fresh = layout.root().join("store.new.db");
     remove_database(&fresh)?;
     let mut derived = Derived::open_writer(&fresh)?;
+    link(workspace, &mut derived)?;
     let documents = catch_up(workspace, &mut kept, &mut derived, &archive)?;
     note_foundations(workspace, &mut derived)?;
     note_readers(workspace, &mut derived)?;

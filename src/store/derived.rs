@@ -12,8 +12,10 @@ use rusqlite::{OptionalExtension, params};
 
 pub use self::counts::Counts;
 pub use self::write::PreparedNotice;
-use self::write::{insert_document, put_meta, put_notice};
+pub(super) use self::write::put_meta;
+use self::write::{insert_document, put_notice};
 use super::kept::Kept;
+use super::links;
 use super::schema::{Database, Schema};
 use super::{StoreError, id_range, position_parse, position_text};
 use crate::archive::Position;
@@ -55,6 +57,7 @@ const SCHEMA: Schema = Schema {
         // What a publisher took back, whether the notice is here or not, and when we heard of it.
         "CREATE TABLE taken_back (notice_id TEXT NOT NULL, since INTEGER NOT NULL,
              PRIMARY KEY (notice_id, since)) STRICT, WITHOUT ROWID;",
+        links::TABLES,
     ],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
@@ -181,6 +184,19 @@ impl Derived {
             .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE;")
             .map_err(&error)?;
         self.database.connection.close().map_err(|(_, source)| error(source))
+    }
+
+    pub(super) fn connection(&self) -> &rusqlite::Connection {
+        &self.database.connection
+    }
+
+    pub(super) fn error(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+        self.database.error(action)
+    }
+
+    pub(super) fn transaction(&mut self) -> Result<rusqlite::Transaction<'_>, StoreError> {
+        let error = self.database.error("begin to write");
+        self.database.connection.transaction().map_err(error)
     }
 
     /// A value of the meta table (`archive_position`, `classifier` …).
@@ -590,7 +606,7 @@ impl Derived {
         read().map_err(|reason| self.shape(id, &reason))
     }
 
-    fn shape(&self, what: &str, reason: &str) -> StoreError {
+    pub(super) fn shape(&self, what: &str, reason: &str) -> StoreError {
         StoreError::Shape { what: what.to_owned(), path: self.database.path.clone(), reason: reason.to_owned() }
     }
 }

@@ -90,7 +90,7 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Ran {
     finish(command)
 }
 
-fn json_of(folder: &Path, arguments: &[&str]) -> Value {
+pub fn json_of(folder: &Path, arguments: &[&str]) -> Value {
     run(folder, &[&["--output", "json"], arguments].concat()).code(0).json()
 }
 

@@ -13,6 +13,7 @@ mod faults;
 mod faulty;
 mod formats;
 mod ingest;
+mod links;
 mod politeness;
 mod publisher;
 

@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::{Applied, StoredDocument};
 use crate::archive;
+use crate::links::Linking;
 use crate::notice::Notice;
 use crate::rates::Rates;
 use crate::records::{DocumentOutcome, NoticeSummary};
-use crate::store::position_text;
+use crate::store::{links, position_text};
 use crate::versions;
 use crate::worth::worth;
 
@@ -25,6 +26,7 @@ pub struct PreparedNotice {
     summary: NoticeSummary,
     content: [u8; 32],
     whole: [u8; 32],
+    linking: Linking,
 }
 
 impl PreparedNotice {
@@ -35,13 +37,14 @@ impl PreparedNotice {
         let stored = archive::compress(&json);
         let content = versions::content(&mut notice);
         let summary = summary(&notice);
+        let linking = Linking::of(&notice);
         let mut whole = Sha256::new();
         whole.update(content);
         let added = (&notice.format, &notice.url, &notice.categories, &notice.issues, &notice.licence, &notice.extra);
         // Kinds of buyers are ours: other rules for them are no change of the notice.
         let kinds: Vec<Option<&String>> = notice.buyers.iter().map(|buyer| buyer.kind.as_ref()).collect();
         whole.update(serde_json::to_vec(&(added, kinds, &summary)).expect("plain data"));
-        Self { notice, stored, summary, content, whole: whole.finalize().into() }
+        Self { notice, stored, summary, content, whole: whole.finalize().into(), linking }
     }
 
     /// The notice as it will be stored.
@@ -78,7 +81,7 @@ fn summary(notice: &Notice) -> NoticeSummary {
     }
 }
 
-pub(super) fn put_meta(connection: &rusqlite::Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+pub(in crate::store) fn put_meta(connection: &rusqlite::Connection, key: &str, value: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
         .execute([key, value])?;
@@ -126,7 +129,7 @@ pub(super) fn put_notice(
     detail: Option<bool>,
     applied: &mut Applied,
 ) -> rusqlite::Result<()> {
-    let PreparedNotice { mut notice, stored, summary, content, whole } = prepared;
+    let PreparedNotice { mut notice, stored, summary, content, whole, linking } = prepared;
     let known: Option<([u8; 64], bool)> = transaction
         .prepare_cached("SELECT hash, detail FROM notices WHERE id = ?1")?
         .query_row([notice.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -166,16 +169,18 @@ pub(super) fn put_notice(
     }
     applied.change_seq += 1;
     let hash: Vec<u8> = content.into_iter().chain(whole).collect();
-    transaction
+    let (number, since): (i64, i64) = transaction
         .prepare_cached(
             "INSERT INTO notices (id, seq, source, raw_id, format, stage, published_on, first_seen, hash, summary, notice,
                  detail, valid_from)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, coalesce(?13, 0))
              ON CONFLICT (id) DO UPDATE SET seq = ?2, source = ?3, raw_id = ?4, format = ?5, stage = ?6,
                  published_on = ?7, first_seen = ?8, hash = ?9, summary = ?10, notice = ?11, detail = ?12,
-                 valid_from = coalesce(?13, valid_from)",
+                 valid_from = coalesce(?13, valid_from)
+             RETURNING rowid, valid_from",
         )?
-        .execute(params![
+        .query_row(
+            params![
             notice.id.as_str(),
             applied.change_seq,
             notice.source.as_str(),
@@ -189,7 +194,13 @@ pub(super) fn put_notice(
             stored,
             detail.unwrap_or(was_detail),
             valid_from.map(Timestamp::as_second)
-        ])?;
+        ],
+            |row| row.try_into(),
+        )?;
+    // Other labels link nothing anew.
+    if detail.is_some() {
+        links::note(transaction, number, &notice.id, &linking, since)?;
+    }
     if known.is_some() {
         for sql in ["DELETE FROM labels WHERE notice_id = ?1", "DELETE FROM issues WHERE notice_id = ?1"] {
             transaction.prepare_cached(sql)?.execute([notice.id.as_str()])?;

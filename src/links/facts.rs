@@ -1,0 +1,146 @@
+//! What two notices are compared by: a small projection that is stored beside each.
+
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::tokens;
+use crate::notice::{Amount, Notice, Stage};
+use crate::organisations::{KeyKind, keys};
+
+/// Words of a title that are compared.
+const MAX_WORDS: usize = 40;
+
+/// The projection. Its JSON is a list, so that a million of them stay small.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Stored", from = "Stored")]
+pub struct Facts {
+    /// Who published it.
+    pub source: String,
+    /// Where it stands.
+    pub stage: Stage,
+    /// The edition, BT-757.
+    pub version: String,
+    /// Countries of the buyers.
+    pub countries: Vec<String>,
+    /// Hashes of the buyers' identifiers and normalised names, sorted.
+    pub buyers: Vec<u64>,
+    /// Hashes of the title's folded words, sorted; numbers apart.
+    pub title: Vec<u32>,
+    /// Numbers and lone letters in the title: years, lots, file numbers; sorted.
+    pub numbers: Vec<String>,
+    /// The day of the deadline, in UTC.
+    pub deadline: Option<Date>,
+    /// The day of publication.
+    pub published: Option<Date>,
+    /// The estimate or the award, as said, with its currency.
+    pub value: Option<(Decimal, String)>,
+    /// Divisions and groups of the CPV codes: their first three digits, sorted.
+    pub cpv: Vec<String>,
+    /// How many lots.
+    pub lots: usize,
+    /// A hash of the description's words.
+    pub description: u64,
+}
+
+type Stored = (
+    (String, Stage, String, Vec<String>, Vec<u64>, Vec<u32>, Vec<String>),
+    (Option<Date>, Option<Date>, Option<(Decimal, String)>, Vec<String>, usize, u64),
+);
+
+impl From<Facts> for Stored {
+    fn from(facts: Facts) -> Self {
+        let Facts { source, stage, version, countries, buyers, title, numbers, .. } = facts;
+        let Facts { deadline, published, value, cpv, lots, description, .. } = facts;
+        (
+            (source, stage, version, countries, buyers, title, numbers),
+            (deadline, published, value, cpv, lots, description),
+        )
+    }
+}
+
+impl From<Stored> for Facts {
+    fn from((first, second): Stored) -> Self {
+        let (source, stage, version, countries, buyers, title, numbers) = first;
+        let (deadline, published, value, cpv, lots, description) = second;
+        Self {
+            source,
+            stage,
+            version,
+            countries,
+            buyers,
+            title,
+            numbers,
+            deadline,
+            published,
+            value,
+            cpv,
+            lots,
+            description,
+        }
+    }
+}
+
+/// The same number for the same text, on every machine and in every version.
+pub(super) fn hash(text: &str) -> u64 {
+    let mut hasher = FnvHasher::default();
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+/// Of one notice.
+pub fn facts(notice: &Notice) -> Facts {
+    let mut buyers: Vec<u64> = notice
+        .buyers
+        .iter()
+        .flat_map(keys)
+        .filter(|key| key.kind != KeyKind::Group)
+        .map(|key| hash(&key.to_string()))
+        .collect();
+    buyers.sort_unstable();
+    buyers.dedup();
+    let (mut title, mut numbers) = (Vec::new(), Vec::new());
+    for token in tokens(notice.title.first().map_or("", |(_, text)| text)).take(MAX_WORDS) {
+        let word = token.folded();
+        if word.chars().any(|c| c.is_ascii_digit()) || word.chars().count() == 1 {
+            numbers.push(word.trim_start_matches('0').to_owned());
+        } else {
+            title.push(u32::try_from(hash(&word) >> 32).unwrap_or(0));
+        }
+    }
+    title.sort_unstable();
+    title.dedup();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut cpv: Vec<String> = notice.cpv.iter().filter_map(|code| code.get(..3)).map(str::to_owned).collect();
+    cpv.sort_unstable();
+    cpv.dedup();
+    let known = |amount: &Option<Amount>| match amount {
+        Some(Amount::Known(money)) => Some((money.amount, money.currency.clone())),
+        _ => None,
+    };
+    let mut description = FnvHasher::default();
+    for token in tokens(notice.description.first().map_or("", |(_, text)| text)) {
+        description.write(token.folded().as_bytes());
+    }
+    let mut countries: Vec<String> = notice.buyer_countries().into_iter().map(str::to_owned).collect();
+    countries.sort_unstable();
+    Facts {
+        source: notice.source.to_string(),
+        stage: notice.stage,
+        version: notice.version.clone().unwrap_or_default(),
+        countries,
+        buyers,
+        title,
+        numbers,
+        deadline: notice.deadline.as_ref().map(|deadline| deadline.at.to_zoned(jiff::tz::TimeZone::UTC).date()),
+        published: notice.published_on,
+        value: known(&notice.awarded_value).or_else(|| known(&notice.estimated_value)),
+        cpv,
+        lots: notice.lots.len(),
+        description: description.finish(),
+    }
+}

@@ -1,0 +1,619 @@
+//! Links and procedures, kept beside the notices: claims by key, facts, links with their evidence, and which procedure each
+//! notice is of.
+//!
+//! A procedure is what the links that merge connect. Its name is that of the notice in it that was seen first, so it
+//! survives rebuilds and late arrivals; where a late link joins two procedures, the younger name goes on leading to the
+//! notice that it names. Nothing is taken back: a link counts from the time on when both of its notices said what it
+//! rests on, so what was known at any time is what the links until then connect.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use super::derived::{Derived, put_meta};
+use crate::ids::{NoticeId, RawId};
+use crate::links::{self, Facts, Judgement, Linking, Role, Verb, Verdict, judge, rule};
+use crate::notice::Stage;
+use crate::records::NoticeSummary;
+
+/// Its tables, a step of the derived schema.
+pub(super) const TABLES: &str = "
+    CREATE TABLE claims (key INTEGER NOT NULL, notice INTEGER NOT NULL, role INTEGER NOT NULL, since INTEGER NOT NULL,
+        PRIMARY KEY (key, notice, role)) STRICT, WITHOUT ROWID;
+    CREATE TABLE facts (notice INTEGER PRIMARY KEY, facts TEXT NOT NULL) STRICT;
+    CREATE TABLE links (a INTEGER NOT NULL, b INTEGER NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL,
+        score REAL NOT NULL, since INTEGER NOT NULL, evidence TEXT NOT NULL, merges INTEGER NOT NULL, refused TEXT,
+        PRIMARY KEY (a, b, kind, rule)) STRICT, WITHOUT ROWID;
+    CREATE INDEX links_b ON links (b);
+    CREATE TABLE procedures (notice INTEGER PRIMARY KEY, procedure INTEGER NOT NULL) STRICT;
+    CREATE INDEX procedures_members ON procedures (procedure);
+    CREATE TABLE verdicts (number INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT NOT NULL, kind TEXT,
+        since INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+    CREATE INDEX verdicts_a ON verdicts (a);
+    CREATE INDEX verdicts_b ON verdicts (b);";
+
+/// Claimants of one key that are compared with a new one: the oldest. More than that are connected through them.
+const MAX_CLAIMANTS: i64 = 64;
+/// The rule of what the operator forced.
+const OPERATOR: &str = "operator";
+/// With which rules the stored notices were linked.
+const LINKED: &str = "linked";
+const VERDICTS: &str = "verdicts";
+
+/// A link as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoredLink {
+    /// Who says so.
+    pub from: NoticeId,
+    /// Of whom.
+    pub to: NoticeId,
+    /// How they belong together.
+    pub kind: String,
+    /// By which rule.
+    pub rule: String,
+    /// Between 0 and 1.
+    pub score: f64,
+    /// When both had said what it rests on.
+    pub since: Timestamp,
+    /// The key they have in common, or the operator's reason.
+    pub evidence: String,
+    /// Why it does not count: what the notices say against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The operator cut it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// One notice of a procedure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Member {
+    /// Which.
+    pub id: NoticeId,
+    /// Where it stands.
+    pub stage: Stage,
+    /// When it was published.
+    pub published_on: Option<Date>,
+    /// When it was first seen here.
+    pub first_seen: Timestamp,
+    /// Its title.
+    pub title: String,
+    /// Its first buyer.
+    pub buyer: String,
+}
+
+/// The notices of one procedure, by publication, and what connects them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Procedure {
+    /// `procedure:` and the notice that was seen first.
+    pub id: String,
+    /// At least one.
+    pub notices: Vec<Member>,
+    /// Between them.
+    pub links: Vec<StoredLink>,
+}
+
+/// The graph in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkCounts {
+    /// Kind → rule → links that count.
+    pub links: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Reason → links that the notices contradict.
+    pub refused: BTreeMap<String, u64>,
+    /// Pairs that the operator cut.
+    pub cut: u64,
+    /// References to what is not here.
+    pub waiting: u64,
+    /// Pairs of notices that each say the same of the other.
+    pub circular: u64,
+    /// Notices in all.
+    pub notices: u64,
+    /// Procedures in all; a notice that is linked to none is one.
+    pub procedures: u64,
+    /// The most notices of one.
+    pub largest: u64,
+}
+
+/// What leads to a procedure, in the ids that `show` takes.
+pub const PROCEDURE: &str = "procedure:";
+
+/// Links one notice: its number, its keys and facts, and from when on it said so.
+pub(super) fn note(
+    transaction: &Transaction<'_>,
+    number: i64,
+    id: &NoticeId,
+    linking: &Linking,
+    since: i64,
+) -> rusqlite::Result<()> {
+    let Linking { claims, facts } = linking;
+    transaction
+        .prepare_cached("INSERT INTO facts (notice, facts) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET facts = ?2")?
+        .execute(params![number, serde_json::to_string(facts).expect("plain data")])?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO claims (key, notice, role, since) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET since = min(since, ?4)",
+    )?;
+    let mut others = transaction.prepare_cached(
+        "SELECT notice, role, since FROM claims WHERE key = ?1 AND notice <> ?2 AND role BETWEEN ?3 AND ?4
+         ORDER BY since, notice LIMIT ?5",
+    )?;
+    let mut known: HashMap<i64, Facts> = HashMap::new();
+    for claim in claims {
+        insert.execute(params![claim.hash(), number, claim.role.number(), since])?;
+        let (first, last) = claim.role.meets().into_inner();
+        let found: Vec<(i64, i64, i64)> = others
+            .query_map(params![claim.hash(), number, first, last, MAX_CLAIMANTS], |row| row.try_into())?
+            .collect::<Result<_, _>>()?;
+        for (other, role, other_since) in found {
+            let Some(role) = Role::from_number(role) else { continue };
+            let other_facts = match known.entry(other) {
+                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::hash_map::Entry::Vacant(entry) => {
+                    let Some(facts) = facts_of(transaction, other)? else { continue };
+                    entry.insert(facts)
+                }
+            };
+            let (link, refused) = match judge(claim.register(), (facts, claim.role), (other_facts, role)) {
+                Judgement::Linked(link) => (link, None),
+                Judgement::Refused(reason) => {
+                    let kind = links::Kind::SameProcedure;
+                    (links::Link { kind, turned: false, score: 0.0 }, Some(reason))
+                }
+                Judgement::Nothing => continue,
+            };
+            let (a, b) = if link.turned { (other, number) } else { (number, other) };
+            // What is true both ways is kept one way, whoever came first.
+            let (a, b) = match link.kind {
+                links::Kind::SameNotice | links::Kind::SameProcedure => (a.max(b), a.min(b)),
+                _ => (a, b),
+            };
+            let row = Row {
+                a,
+                b,
+                kind: link.kind,
+                rule: rule(claim.register()).map_or("", |rule| rule.name),
+                score: link.score,
+                since: since.max(other_since),
+                evidence: &claim.key,
+                refused,
+            };
+            row.put(transaction)?;
+        }
+    }
+    let verdicts = verdicts_of(transaction, id)?;
+    for verdict in verdicts {
+        force(transaction, &verdict)?;
+    }
+    Ok(())
+}
+
+struct Row<'r> {
+    a: i64,
+    b: i64,
+    kind: links::Kind,
+    rule: &'r str,
+    score: f64,
+    since: i64,
+    evidence: &'r str,
+    refused: Option<&'r str>,
+}
+
+impl Row<'_> {
+    fn put(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let merges = self.kind.merges() && self.refused.is_none();
+        transaction
+            .prepare_cached(
+                "INSERT INTO links (a, b, kind, rule, score, since, evidence, merges, refused)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT DO UPDATE SET score = ?5, since = min(since, ?6), evidence = ?7, merges = ?8, refused = ?9",
+            )?
+            .execute(params![
+                self.a,
+                self.b,
+                self.kind.as_str(),
+                self.rule,
+                self.score,
+                self.since,
+                self.evidence,
+                merges,
+                self.refused
+            ])?;
+        if merges && !is_cut(transaction, self.a, self.b, i64::MAX)? {
+            join(transaction, self.a, self.b)?;
+        }
+        Ok(())
+    }
+}
+
+fn facts_of(connection: &Connection, number: i64) -> rusqlite::Result<Option<Facts>> {
+    let text: Option<String> = connection
+        .prepare_cached("SELECT facts FROM facts WHERE notice = ?1")?
+        .query_row([number], |row| row.get(0))
+        .optional()?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn id_of(connection: &Connection, number: i64) -> rusqlite::Result<Option<(i64, String)>> {
+    connection
+        .prepare_cached("SELECT first_seen, id FROM notices WHERE rowid = ?1")?
+        .query_row([number], |row| row.try_into())
+        .optional()
+}
+
+fn number_of(connection: &Connection, id: &NoticeId) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT rowid FROM notices WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()
+}
+
+/// The number of the notice that names the procedure of this one.
+fn procedure_of(connection: &Connection, number: i64) -> rusqlite::Result<i64> {
+    let known = connection
+        .prepare_cached("SELECT procedure FROM procedures WHERE notice = ?1")?
+        .query_row([number], |row| row.get(0))
+        .optional()?;
+    Ok(known.unwrap_or(number))
+}
+
+fn join(transaction: &Transaction<'_>, a: i64, b: i64) -> rusqlite::Result<()> {
+    let (of_a, of_b) = (procedure_of(transaction, a)?, procedure_of(transaction, b)?);
+    if of_a == of_b {
+        return Ok(());
+    }
+    let (name, younger) =
+        if id_of(transaction, of_a)? <= id_of(transaction, of_b)? { (of_a, of_b) } else { (of_b, of_a) };
+    transaction
+        .prepare_cached("UPDATE procedures SET procedure = ?1 WHERE procedure = ?2")?
+        .execute(params![name, younger])?;
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO procedures (notice, procedure) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET procedure = ?2",
+    )?;
+    for notice in [name, younger] {
+        put.execute(params![notice, name])?;
+    }
+    Ok(())
+}
+
+/// The last word of the operator on a pair, until then.
+fn is_cut(connection: &Connection, a: i64, b: i64, until: i64) -> rusqlite::Result<bool> {
+    let any: bool =
+        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM verdicts)")?.query_row([], |row| row.get(0))?;
+    if !any {
+        return Ok(false);
+    }
+    let last: Option<Option<String>> = connection
+        .prepare_cached(
+            "SELECT kind FROM verdicts JOIN notices AS first ON first.rowid = ?1 JOIN notices AS second ON second.rowid = ?2
+             WHERE since <= ?3 AND ((a = first.id AND b = second.id) OR (a = second.id AND b = first.id))
+             ORDER BY number DESC LIMIT 1",
+        )?
+        .query_row(params![a, b, until], |row| row.get(0))
+        .optional()?;
+    Ok(last == Some(None))
+}
+
+fn verdicts_of(connection: &Connection, id: &NoticeId) -> rusqlite::Result<Vec<Verdict>> {
+    let mut statement = connection
+        .prepare_cached("SELECT a, b, kind, since, reason FROM verdicts WHERE a = ?1 OR b = ?1 ORDER BY number")?;
+    let rows = statement.query_map([id.as_str()], |row| {
+        let kind: Option<String> = row.get(2)?;
+        let verb = kind.and_then(|kind| links::Kind::parse(&kind)).map_or(Verb::Cut, Verb::Force);
+        Ok(Verdict {
+            verb,
+            a: NoticeId::new(row.get::<_, String>(0)?),
+            b: NoticeId::new(row.get::<_, String>(1)?),
+            since: Timestamp::from_second(row.get(3)?).unwrap_or_default(),
+            reason: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Stores what the operator forces, when both notices are here.
+fn force(transaction: &Transaction<'_>, verdict: &Verdict) -> rusqlite::Result<()> {
+    let Verb::Force(kind) = verdict.verb else { return Ok(()) };
+    let (Some(a), Some(b)) = (number_of(transaction, &verdict.a)?, number_of(transaction, &verdict.b)?) else {
+        return Ok(());
+    };
+    let seen = [id_of(transaction, a)?, id_of(transaction, b)?].into_iter().flatten().map(|(seen, _)| seen);
+    let since = seen.fold(verdict.since.as_second(), i64::max);
+    Row { a, b, kind, rule: OPERATOR, score: 1.0, since, evidence: &verdict.reason, refused: None }.put(transaction)
+}
+
+/// The notices that merging links connect with this one, as known at a time.
+fn connected(connection: &Connection, number: i64, until: i64) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut found = BTreeSet::from([number]);
+    let mut open = vec![number];
+    let mut statement = connection.prepare_cached(
+        "SELECT b FROM links WHERE a = ?1 AND merges = 1 AND since <= ?2
+         UNION SELECT a FROM links WHERE b = ?1 AND merges = 1 AND since <= ?2",
+    )?;
+    while let Some(at) = open.pop() {
+        let others: Vec<i64> = statement.query_map(params![at, until], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for other in others {
+            if !found.contains(&other) && !is_cut(connection, at, other, until)? {
+                found.insert(other);
+                open.push(other);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The member that was seen first.
+fn name_of(connection: &Connection, members: &BTreeSet<i64>) -> rusqlite::Result<i64> {
+    let mut first: Option<((i64, String), i64)> = None;
+    for member in members {
+        if let Some(id) = id_of(connection, *member)?
+            && first.as_ref().is_none_or(|(known, _)| id < *known)
+        {
+            first = Some((id, *member));
+        }
+    }
+    Ok(first.map_or(0, |(_, member)| member))
+}
+
+/// Computes the procedures of these notices anew, and those of all who were with them.
+fn settle(transaction: &Transaction<'_>, seeds: &BTreeSet<i64>) -> rusqlite::Result<()> {
+    let mut affected = BTreeSet::new();
+    for seed in seeds {
+        affected.insert(*seed);
+        let procedure = procedure_of(transaction, *seed)?;
+        let mut statement = transaction.prepare_cached("SELECT notice FROM procedures WHERE procedure = ?1")?;
+        let members: Vec<i64> = statement.query_map([procedure], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        affected.extend(members);
+    }
+    let mut done = BTreeSet::new();
+    for notice in &affected {
+        if done.contains(notice) {
+            continue;
+        }
+        let members = connected(transaction, *notice, i64::MAX)?;
+        let name = name_of(transaction, &members)?;
+        for member in &members {
+            transaction.prepare_cached("DELETE FROM procedures WHERE notice = ?1")?.execute([member])?;
+            if members.len() > 1 {
+                transaction
+                    .prepare_cached("INSERT INTO procedures (notice, procedure) VALUES (?1, ?2)")?
+                    .execute(params![member, name])?;
+            }
+        }
+        done.extend(members);
+    }
+    Ok(())
+}
+
+impl Derived {
+    /// Puts the operator's verdicts in force; computes anew only the procedures that other words than last time touch.
+    /// How many pairs those were.
+    ///
+    /// # Errors
+    /// What SQLite says; then nothing has changed.
+    pub fn set_verdicts(&mut self, verdicts: &[Verdict]) -> Result<usize, StoreError> {
+        let mut hasher = Sha256::new();
+        verdicts.iter().for_each(|verdict| hasher.update(format!("{verdict}\n")));
+        let wanted = RawId::from_digest(hasher.finalize().into()).to_string();
+        if self.meta(VERDICTS)?.as_deref() == Some(&wanted) || (verdicts.is_empty() && self.meta(VERDICTS)?.is_none()) {
+            return Ok(0);
+        }
+        let error = self.error("put the verdicts in force");
+        let transaction = self.transaction()?;
+        let work = || -> rusqlite::Result<usize> {
+            let mut touched: BTreeSet<i64> = BTreeSet::new();
+            let before: Vec<(String, String)> = transaction
+                .prepare("SELECT a, b FROM verdicts")?
+                .query_map([], |row| row.try_into())?
+                .collect::<Result<_, _>>()?;
+            let pairs = before.into_iter().map(|(a, b)| (NoticeId::new(a), NoticeId::new(b)));
+            for (a, b) in pairs.chain(verdicts.iter().map(|verdict| (verdict.a.clone(), verdict.b.clone()))) {
+                touched.extend(number_of(&transaction, &a)?);
+                touched.extend(number_of(&transaction, &b)?);
+            }
+            transaction.execute("DELETE FROM verdicts", [])?;
+            transaction.execute("DELETE FROM links WHERE rule = ?1", [OPERATOR])?;
+            for Verdict { verb, a, b, since, reason } in verdicts {
+                let kind = match verb {
+                    Verb::Force(kind) => Some(kind.as_str()),
+                    Verb::Cut => None,
+                };
+                transaction
+                    .prepare_cached("INSERT INTO verdicts (a, b, kind, since, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                    .execute(params![a.as_str(), b.as_str(), kind, since.as_second(), reason])?;
+            }
+            for verdict in verdicts {
+                force(&transaction, verdict)?;
+            }
+            settle(&transaction, &touched)?;
+            put_meta(&transaction, VERDICTS, &wanted)?;
+            Ok(verdicts.len())
+        };
+        let pairs = work().map_err(&error)?;
+        transaction.commit().map_err(&error)?;
+        Ok(pairs)
+    }
+
+    /// Links every stored notice anew when the rules are not those of the last run. How many notices that were.
+    ///
+    /// # Errors
+    /// What SQLite says, or a notice that does not read back.
+    pub fn link_all(&mut self) -> Result<u64, StoreError> {
+        if self.meta(LINKED)?.as_deref() == Some(links::VERSION) {
+            return Ok(0);
+        }
+        let last = self.change_seq()?;
+        let error = self.error("link the notices");
+        {
+            let transaction = self.transaction()?;
+            for table in ["claims", "facts", "links", "procedures"] {
+                transaction.execute(&format!("DELETE FROM {table}"), []).map_err(&error)?;
+            }
+            transaction.commit().map_err(&error)?;
+        }
+        let (mut from, mut linked) = (0, 0);
+        while from < last {
+            let chunk = self.changes_since(from, 256)?;
+            let Some((seq, _)) = chunk.last() else { break };
+            from = *seq;
+            let transaction = self.transaction()?;
+            for (_, notice) in &chunk {
+                let found: Option<(i64, i64)> = transaction
+                    .prepare_cached("SELECT rowid, valid_from FROM notices WHERE id = ?1")
+                    .and_then(|mut row| row.query_row([notice.id.as_str()], |row| row.try_into()).optional())
+                    .map_err(&error)?;
+                if let Some((number, since)) = found {
+                    note(&transaction, number, &notice.id, &Linking::of(notice), since).map_err(&error)?;
+                    linked += 1;
+                }
+            }
+            transaction.commit().map_err(&error)?;
+        }
+        self.set_meta(LINKED, links::VERSION)?;
+        Ok(linked)
+    }
+
+    /// The procedure that a notice is of, as known at a time; `None` where the notice was not known then.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn procedure(&self, id: &NoticeId, as_of: Option<Timestamp>) -> Result<Option<Procedure>, StoreError> {
+        let error = self.error("read a procedure");
+        let connection = self.connection();
+        let until = as_of.map_or(i64::MAX, Timestamp::as_second);
+        let Some(number) = number_of(connection, id).map_err(&error)? else { return Ok(None) };
+        let seen = id_of(connection, number).map_err(&error)?;
+        if seen.is_none_or(|(first_seen, _)| first_seen > until) {
+            return Ok(None);
+        }
+        let members = connected(connection, number, until).map_err(&error)?;
+        let name = name_of(connection, &members).map_err(&error)?;
+        let name = id_of(connection, name).map_err(&error)?.map(|(_, id)| id).unwrap_or_default();
+        let mut notices = Vec::new();
+        for member in &members {
+            notices.extend(self.member(*member)?);
+        }
+        notices.sort_by(|a, b| (a.published_on, a.first_seen, &a.id).cmp(&(b.published_on, b.first_seen, &b.id)));
+        let mut links = Vec::new();
+        for link in self.links_between(&members, until)? {
+            if !links.contains(&link) {
+                links.push(link);
+            }
+        }
+        Ok(Some(Procedure { id: format!("{PROCEDURE}{name}"), notices, links }))
+    }
+
+    fn member(&self, number: i64) -> Result<Option<Member>, StoreError> {
+        let row: Option<(String, i64)> = self
+            .connection()
+            .prepare_cached("SELECT summary, first_seen FROM notices WHERE rowid = ?1")
+            .and_then(|mut statement| statement.query_row([number], |row| row.try_into()).optional())
+            .map_err(self.error("read a notice of a procedure"))?;
+        let Some((summary, first_seen)) = row else { return Ok(None) };
+        let NoticeSummary { id, stage, published_on, title, buyer, .. } =
+            serde_json::from_str(&summary).map_err(|error| self.shape("a summary", &error.to_string()))?;
+        let first_seen = Timestamp::from_second(first_seen).unwrap_or_default();
+        Ok(Some(Member { id, stage, published_on, first_seen, title, buyer }))
+    }
+
+    /// The links of a notice, of every kind, refused ones too.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn links_of(&self, id: &NoticeId) -> Result<Vec<StoredLink>, StoreError> {
+        let number = number_of(self.connection(), id).map_err(self.error("read links"))?;
+        number.map_or_else(|| Ok(Vec::new()), |number| self.links_at(number, i64::MAX))
+    }
+
+    fn links_between(&self, members: &BTreeSet<i64>, until: i64) -> Result<Vec<StoredLink>, StoreError> {
+        let mut found = Vec::new();
+        let mut ids = BTreeSet::new();
+        for member in members {
+            ids.extend(id_of(self.connection(), *member).map_err(self.error("read links"))?.map(|(_, id)| id));
+        }
+        for member in members {
+            let links = self.links_at(*member, until)?;
+            let inside = |link: &StoredLink| ids.contains(link.from.as_str()) && ids.contains(link.to.as_str());
+            found.extend(links.into_iter().filter(|link| inside(link) && link.refused.is_none() && !link.cut));
+        }
+        Ok(found)
+    }
+
+    fn links_at(&self, number: i64, until: i64) -> Result<Vec<StoredLink>, StoreError> {
+        let error = self.error("read links");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT one.id, other.id, kind, rule, score, since, evidence, refused, a, b FROM links
+                 JOIN notices AS one ON one.rowid = a JOIN notices AS other ON other.rowid = b
+                 WHERE (a = ?1 OR b = ?1) AND since <= ?2 ORDER BY kind, rule, one.id, other.id",
+            )
+            .map_err(&error)?;
+        let rows = statement
+            .query_map(params![number, until], |row| {
+                let link = StoredLink {
+                    from: NoticeId::new(row.get::<_, String>(0)?),
+                    to: NoticeId::new(row.get::<_, String>(1)?),
+                    kind: row.get(2)?,
+                    rule: row.get(3)?,
+                    score: row.get(4)?,
+                    since: Timestamp::from_second(row.get(5)?).unwrap_or_default(),
+                    evidence: row.get(6)?,
+                    refused: row.get(7)?,
+                    cut: false,
+                };
+                Ok((link, row.get(8)?, row.get(9)?))
+            })
+            .map_err(&error)?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (mut link, a, b): (StoredLink, i64, i64) = row.map_err(&error)?;
+            link.cut = is_cut(connection, a, b, until).map_err(&error)?;
+            found.push(link);
+        }
+        Ok(found)
+    }
+
+    /// The graph in numbers.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn link_counts(&self) -> Result<LinkCounts, StoreError> {
+        let error = self.error("count the links");
+        let connection = self.connection();
+        let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(&error);
+        let mut counts = LinkCounts::default();
+        let mut statement = connection
+            .prepare("SELECT kind, rule, count(*) FROM links WHERE refused IS NULL GROUP BY 1, 2")
+            .map_err(&error)?;
+        let mut rows = statement.query([]).map_err(&error)?;
+        while let Some(row) = rows.next().map_err(&error)? {
+            let (kind, rule, links): (String, String, u64) = row.try_into().map_err(&error)?;
+            counts.links.entry(kind).or_default().insert(rule, links);
+        }
+        let mut statement = connection
+            .prepare("SELECT refused, count(*) FROM links WHERE refused IS NOT NULL GROUP BY 1")
+            .map_err(&error)?;
+        let rows = statement.query_map([], |row| row.try_into()).map_err(&error)?;
+        counts.refused = rows.collect::<Result<_, _>>().map_err(&error)?;
+        counts.cut =
+            one("SELECT count(*) FROM verdicts WHERE kind IS NULL AND NOT EXISTS (SELECT 1 FROM verdicts AS later
+             WHERE later.number > verdicts.number AND ((later.a = verdicts.a AND later.b = verdicts.b)
+             OR (later.a = verdicts.b AND later.b = verdicts.a)))")?;
+        counts.waiting = one("SELECT count(*) FROM (SELECT DISTINCT notice, role FROM claims AS mine WHERE role >= 10
+             EXCEPT SELECT mine.notice, mine.role FROM claims AS mine JOIN claims AS other ON other.key = mine.key
+             WHERE mine.role >= 10 AND other.role < 2 AND other.notice <> mine.notice)")?;
+        counts.circular = one("SELECT count(*) FROM links JOIN links AS back ON back.a = links.b AND back.b = links.a
+             AND back.kind = links.kind AND back.rule = links.rule WHERE links.a < links.b")?;
+        counts.notices = one("SELECT count(*) FROM notices")?;
+        let inside = one("SELECT count(*) FROM procedures")?;
+        counts.procedures = counts.notices - inside + one("SELECT count(DISTINCT procedure) FROM procedures")?;
+        counts.largest = one("SELECT coalesce(max(members), min(1, (SELECT count(*) FROM notices))) FROM
+                 (SELECT count(*) AS members FROM procedures GROUP BY procedure)")?;
+        Ok(counts)
+    }
+}
