@@ -11,11 +11,13 @@ use serde_json::json;
 
 use super::{Context, Ended, Output, Usage};
 use crate::archive;
-use crate::ids::RawId;
+use crate::ids::{OrganisationId, RawId};
+use crate::ingest::Workspace;
 use crate::notice::{Amount, Classification, Notice};
-use crate::organisations::{KindEvidence, KindFound, Kinds};
+use crate::organisations::{Doubt, Key, KeyKind, KindEvidence, KindFound, Kinds};
 use crate::rates::Rates;
 use crate::records::Worth;
+use crate::search::Searcher;
 use crate::store::{Derived, Version};
 use crate::versions::{Change, changes};
 use crate::worth::worth;
@@ -62,15 +64,17 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         return Ok(Ended::Done);
     }
     let kinds: Vec<BuyerKinds> = if arguments.explain { buyer_kinds(&notice, &workspace.kinds) } else { Vec::new() };
+    let organisations = organisations(&notice, &workspace);
     let history = if arguments.history { steps(derived.versions(id)?) } else { Vec::new() };
     if context.is_json() {
         if arguments.history {
             context.json(&json!({ "notice": notice, "history": history }))?;
         } else {
-            context.json(&Shown { notice: &notice, buyer_kinds: &kinds })?;
+            context.json(&Shown { notice: &notice, buyer_kinds: &kinds, organisations: &organisations })?;
         }
     } else {
         print(&notice, arguments.explain, &kinds, context.out)?;
+        print_organisations(&organisations, context.out)?;
         print_history(&history, context.out)?;
     }
     Ok(Ended::Done)
@@ -83,6 +87,54 @@ struct Shown<'n> {
     notice: &'n Notice,
     #[serde(skip_serializing_if = "<[BuyerKinds]>::is_empty")]
     buyer_kinds: &'n [BuyerKinds],
+    #[serde(skip_serializing_if = "<[Who]>::is_empty")]
+    organisations: &'n [Who],
+}
+
+/// Who a buyer or supplier is, as far as all notices together tell.
+#[derive(Serialize)]
+struct Who {
+    id: OrganisationId,
+    /// The name written most often.
+    name: String,
+    /// Other names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<String>,
+    /// Numbers in registers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    numbers: Vec<String>,
+    doubts: Vec<Doubt>,
+}
+
+/// The organisations of a notice, each once; none while there is no index to ask.
+fn organisations(notice: &Notice, workspace: &Workspace) -> Vec<Who> {
+    let Ok(searcher) = Searcher::open(&workspace.layout.index()) else { return Vec::new() };
+    let mut all: Vec<Who> = Vec::new();
+    for organisation in notice.buyers.iter().chain(&notice.suppliers) {
+        let Ok(Some(cluster)) = searcher.organisation(organisation) else { continue };
+        if all.iter().any(|known| known.id == cluster.id) {
+            continue;
+        }
+        let name = cluster.name().to_owned();
+        let aliases = cluster.aliases.into_iter().skip(1).map(|(name, _)| name).collect();
+        let numbers = cluster.keys.iter().filter(|key| key.kind == KeyKind::Identifier).map(Key::to_string).collect();
+        all.push(Who { id: cluster.id, name, aliases, numbers, doubts: cluster.doubts });
+    }
+    all
+}
+
+fn print_organisations(organisations: &[Who], out: &mut dyn Write) -> anyhow::Result<()> {
+    for who in organisations {
+        writeln!(out, "  organisation {} {}", who.id, who.name)?;
+        for alias in &who.aliases {
+            writeln!(out, "      also {alias}")?;
+        }
+        for doubt in &who.doubts {
+            let others: Vec<&str> = doubt.others.iter().map(OrganisationId::as_str).collect();
+            writeln!(out, "      perhaps the same as {}", others.join(", "))?;
+        }
+    }
+    Ok(())
 }
 
 /// The kinds of one buyer, best first, each with its evidence.
