@@ -235,6 +235,7 @@ fn stored(document: &RawDocument, notice: PreparedNotice) -> StoredDocument {
         records: RecordCounts::default(),
         issues: Vec::new(),
         notices: vec![notice],
+        taken_back: Vec::new(),
     }
 }
 

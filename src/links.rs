@@ -1,8 +1,8 @@
 //! Which notices belong together, and why: claims of each notice, facts to compare, one judgement per pair. Pure.
 //!
-//! A notice claims keys ([`claims`]): what it is (its publication number), what it is part of (its procedure), what it
+//! A notice claims keys ([`claims()`]): what it is (its publication number), what it is part of (its procedure), what it
 //! refers to, and where its twin would be found. Two notices with a key in common are judged by their [`Facts`]
-//! ([`judge`]): a [`Link`] with its rule, score and evidence, a refusal with its reason, or nothing. A judgement knows the
+//! ([`judge()`]): a [`Link`] with its rule, score and evidence, a refusal with its reason, or nothing. A judgement knows the
 //! two notices and nothing else, so the order in which notices arrive makes no difference. The rules are in
 //! `docs/links.md`.
 

@@ -14,4 +14,4 @@ mod registry;
 pub use self::key::{Key, KeyKind, keys};
 pub use self::kinds::{ANY, BUYERS, CodeList, Kind, KindEvidence, KindFound, Kinds};
 pub use self::name::normalised;
-pub use self::registry::{Cluster, Clusters, Doubt, DoubtReason, Registry};
+pub use self::registry::{Cluster, Clusters, Doubt, DoubtReason, Occurrence, Registry};

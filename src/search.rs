@@ -7,6 +7,7 @@
 mod filter;
 mod hit;
 mod index;
+mod organisations;
 mod query;
 mod schema;
 

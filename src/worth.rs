@@ -145,16 +145,16 @@ mod tests {
         Amount::Known(Money { amount, currency: currency.into(), kind, vat: Vat::Ex })
     }
 
-    fn estimate(text: &str) -> Option<Amount> {
-        Some(amount(text, "EUR", MoneyKind::Estimate))
+    fn estimate(text: &str) -> Amount {
+        amount(text, "EUR", MoneyKind::Estimate)
     }
 
-    fn award(text: &str) -> Option<Amount> {
-        Some(amount(text, "EUR", MoneyKind::Award))
+    fn award(text: &str) -> Amount {
+        amount(text, "EUR", MoneyKind::Award)
     }
 
-    fn ceiling(text: &str) -> Option<Amount> {
-        Some(amount(text, "EUR", MoneyKind::Ceiling))
+    fn ceiling(text: &str) -> Amount {
+        amount(text, "EUR", MoneyKind::Ceiling)
     }
 
     fn notice(stage: Stage) -> Notice {
@@ -171,13 +171,13 @@ mod tests {
     #[test]
     fn the_stage_says_which_amount_stands_for_a_notice() {
         let mut call = notice(Stage::Competition);
-        (call.estimated_value, call.framework_ceiling) = (estimate("20000"), ceiling("90000"));
+        (call.estimated_value, call.framework_ceiling) = (Some(estimate("20000")), Some(ceiling("90000")));
         assert_eq!(found(&call), Some(("20000".into(), MoneyKind::Estimate)));
         call.estimated_value = None;
         assert_eq!(found(&call), Some(("90000".into(), MoneyKind::Ceiling)));
         let mut result = notice(Stage::Result);
-        (result.estimated_value, result.framework_ceiling) = (estimate("20000"), ceiling("90000"));
-        result.awarded_value = award("15000");
+        (result.estimated_value, result.framework_ceiling) = (Some(estimate("20000")), Some(ceiling("90000")));
+        result.awarded_value = Some(award("15000"));
         assert_eq!(found(&result), Some(("15000".into(), MoneyKind::Award)));
     }
 
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(worth(&call, Rates::shipped()).map(|worth| worth.stale), Some(true));
         call.published_on = None;
         assert_eq!(found(&call), None);
-        call.estimated_value = estimate("1000");
+        call.estimated_value = Some(estimate("1000"));
         assert_eq!(found(&call), Some(("1000".into(), MoneyKind::Estimate)));
         // No rate, no guess.
         call.published_on = Some(date(2026, 10, 30));
@@ -201,11 +201,12 @@ mod tests {
     #[test]
     fn what_is_withheld_or_cannot_be_meant_has_no_value() {
         let mut result = notice(Stage::Result);
-        (result.awarded_value, result.estimated_value) = (Some(Amount::Withheld { until: None }), estimate("20000"));
+        (result.awarded_value, result.estimated_value) =
+            (Some(Amount::Withheld { until: None }), Some(estimate("20000")));
         assert_eq!(found(&result), None);
-        result.awarded_value = award("999999999");
+        result.awarded_value = Some(award("999999999"));
         assert_eq!(found(&result), Some(("20000".into(), MoneyKind::Estimate)));
-        result.estimated_value = estimate("0.01");
+        result.estimated_value = Some(estimate("0.01"));
         assert_eq!(found(&result), None);
         result.estimated_value = Some(amount("20000", "EUR", MoneyKind::Unit));
         assert_eq!(found(&result), None);
@@ -215,13 +216,13 @@ mod tests {
     fn lots_add_up_only_when_each_says_the_same_kind_of_amount() {
         let mut call = notice(Stage::Competition);
         for (id, text) in [("LOT-0001", "1000"), ("LOT-0002", "500.50")] {
-            call.lots.push(Lot { estimated_value: estimate(text), ..Lot::new(id, LotKind::Lot) });
+            call.lots.push(Lot { estimated_value: Some(estimate(text)), ..Lot::new(id, LotKind::Lot) });
         }
-        call.lots.push(Lot { estimated_value: estimate("1500.50"), ..Lot::new("GLO-0001", LotKind::Group) });
+        call.lots.push(Lot { estimated_value: Some(estimate("1500.50")), ..Lot::new("GLO-0001", LotKind::Group) });
         assert_eq!(found(&call), Some(("1500.5".into(), MoneyKind::Estimate)));
         call.lots[1].estimated_value = Some(amount("500", "PLN", MoneyKind::Estimate));
         assert_eq!(found(&call), None);
-        call.lots[1].estimated_value = estimate("999999999");
+        call.lots[1].estimated_value = Some(estimate("999999999"));
         assert_eq!(found(&call), None);
         call.lots[1].estimated_value = None;
         assert_eq!(found(&call), None);
@@ -232,7 +233,7 @@ mod tests {
         let mut result = notice(Stage::Result);
         let to = |lot: &str, text: &str| Award {
             lot: Some(lot.into()),
-            value: award(text),
+            value: Some(award(text)),
             suppliers: vec![Organisation::default()],
             ..Award::default()
         };

@@ -57,7 +57,7 @@ pub(super) struct Filtering {
     /// Only this CPV code or prefix (repeat for any of several)
     #[arg(long, value_name = "CPV")]
     cpv: Vec<String>,
-    /// Words of the buyer's name
+    /// Words of any of the buyer's names, or its id as `show` names it
     #[arg(long, value_name = "TEXT")]
     buyer: Option<String>,
     /// Only buyers of this kind: police, border-guard, fire-and-rescue … (repeat for any of several)

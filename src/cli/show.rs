@@ -11,12 +11,13 @@ use serde_json::json;
 
 use super::{Context, Ended, Output, Usage, links};
 use crate::archive;
-use crate::ids::{NoticeId, RawId};
+use crate::ids::{NoticeId, OrganisationId, RawId};
 use crate::ingest::Workspace;
 use crate::notice::{Amount, Classification, Notice};
-use crate::organisations::{KindEvidence, KindFound, Kinds};
+use crate::organisations::{Doubt, Key, KeyKind, KindEvidence, KindFound, Kinds};
 use crate::rates::Rates;
 use crate::records::{State, Worth};
+use crate::search::Searcher;
 use crate::store::{Derived, Kept, Member, PROCEDURE, Procedure, StoredLink, Version};
 use crate::versions::{Change, changes};
 use crate::worth::worth;
@@ -82,9 +83,16 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     let kinds: Vec<BuyerKinds> = if arguments.explain { buyer_kinds(&notice, &workspace.kinds) } else { Vec::new() };
     let states = states(&workspace, &derived, id)?;
     let linked = derived.links_of(id)?;
+    let organisations = organisations(&notice, &workspace);
     let history = if arguments.history { steps(derived.versions(id)?) } else { Vec::new() };
     if context.is_json() {
-        let shown = Shown { notice: &notice, states: &states, buyer_kinds: &kinds, links: &linked };
+        let shown = Shown {
+            notice: &notice,
+            states: &states,
+            buyer_kinds: &kinds,
+            links: &linked,
+            organisations: &organisations,
+        };
         if arguments.history {
             context.json(&json!({ "notice": shown, "history": history }))?;
         } else {
@@ -95,6 +103,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         for Standing { state, since } in &states {
             writeln!(context.out, "  {} since {since}", state.as_str())?;
         }
+        print_organisations(&organisations, context.out)?;
         links::print_links(&linked, context.out)?;
         print_history(&history, context.out)?;
     }
@@ -126,6 +135,54 @@ struct Shown<'n> {
     buyer_kinds: &'n [BuyerKinds],
     #[serde(skip_serializing_if = "<[StoredLink]>::is_empty")]
     links: &'n [StoredLink],
+    #[serde(skip_serializing_if = "<[Who]>::is_empty")]
+    organisations: &'n [Who],
+}
+
+/// Who a buyer or supplier is, as far as all notices together tell.
+#[derive(Serialize)]
+struct Who {
+    id: OrganisationId,
+    /// The name written most often.
+    name: String,
+    /// Other names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<String>,
+    /// Numbers in registers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    numbers: Vec<String>,
+    doubts: Vec<Doubt>,
+}
+
+/// The organisations of a notice, each once; none while there is no index to ask.
+fn organisations(notice: &Notice, workspace: &Workspace) -> Vec<Who> {
+    let Ok(searcher) = Searcher::open(&workspace.layout.index()) else { return Vec::new() };
+    let mut all: Vec<Who> = Vec::new();
+    for organisation in notice.buyers.iter().chain(&notice.suppliers) {
+        let Ok(Some(cluster)) = searcher.organisation(organisation) else { continue };
+        if all.iter().any(|known| known.id == cluster.id) {
+            continue;
+        }
+        let name = cluster.name().to_owned();
+        let aliases = cluster.aliases.into_iter().skip(1).map(|(name, _)| name).collect();
+        let numbers = cluster.keys.iter().filter(|key| key.kind == KeyKind::Identifier).map(Key::to_string).collect();
+        all.push(Who { id: cluster.id, name, aliases, numbers, doubts: cluster.doubts });
+    }
+    all
+}
+
+fn print_organisations(organisations: &[Who], out: &mut dyn Write) -> anyhow::Result<()> {
+    for who in organisations {
+        writeln!(out, "  organisation {} {}", who.id, who.name)?;
+        for alias in &who.aliases {
+            writeln!(out, "      also {alias}")?;
+        }
+        for doubt in &who.doubts {
+            let others: Vec<&str> = doubt.others.iter().map(OrganisationId::as_str).collect();
+            writeln!(out, "      perhaps the same as {}", others.join(", "))?;
+        }
+    }
+    Ok(())
 }
 
 /// The kinds of one buyer, best first, each with its evidence.

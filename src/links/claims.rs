@@ -258,10 +258,8 @@ fn near(facts: &Facts, notice: &Notice, claim: &mut impl FnMut(String, Role)) {
     if matches!(notice.stage, Stage::Project | Stage::Call | Stage::News) {
         return;
     }
-    let mut words = String::new();
-    for word in &facts.title {
-        words.push_str(&format!("{word:08x}"));
-    }
+    let words: Vec<String> = facts.title.iter().map(|word| format!("{word:08x}")).collect();
+    let words = words.concat();
     for buyer in facts.buyers.iter().take(4) {
         if let Some(deadline) = facts.deadline {
             claim(format!("deadline:{buyer:016x}/{deadline}"), Role::Near);

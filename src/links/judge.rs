@@ -250,9 +250,8 @@ fn refers(register: &str, from: &Facts, to: &Facts, relation: Relation, turned: 
         Relation::Cancels => Kind::Cancels,
         Relation::Modifies => Kind::Modifies,
         Relation::Plans => Kind::Plans,
-        Relation::SameProcedure => Kind::SameProcedure,
         Relation::SameNotice if at == of => Kind::SameNotice,
-        Relation::SameNotice => Kind::SameProcedure,
+        Relation::SameNotice | Relation::SameProcedure => Kind::SameProcedure,
     };
     Judgement::Linked(Link { kind, turned, score: 1.0 })
 }
@@ -273,7 +272,8 @@ fn contradiction(a: &Facts, b: &Facts, by_buyer: bool) -> Option<&'static str> {
 fn alike(a: &[u32], b: &[u32]) -> f64 {
     let common = a.iter().filter(|word| b.binary_search(word).is_ok()).count();
     let all = a.len() + b.len() - common;
-    if all == 0 { 1.0 } else { common as f64 / all as f64 }
+    let number = |words: usize| f64::from(u32::try_from(words).unwrap_or(u32::MAX));
+    if all == 0 { 1.0 } else { number(common) / number(all) }
 }
 
 /// Whether two notices of one buyer are one notice, published twice: in two sources, or within a day in one.
@@ -300,18 +300,18 @@ fn twins(register: &str, a: &Facts, b: &Facts) -> Judgement {
     }
     if a.source == b.source {
         // One publisher gives two notices two numbers: only what says the same word for word came twice.
-        let same = title == 1.0 && a.description == b.description && a.lots == b.lots && a.cpv == b.cpv;
+        let same = a.title == b.title && a.description == b.description && a.lots == b.lots && a.cpv == b.cpv;
         if !same || between != Some(0) || (same_deadline.is_none() && same_value.is_none()) || a.value != b.value {
             return Judgement::Nothing;
         }
         return Judgement::Linked(Link { kind: Kind::SameNotice, turned: false, score: 0.95 });
     }
     // Something beside the title has to agree.
-    let agree = [same_deadline, same_value, same_cpv].into_iter().filter(|same| *same == Some(true)).count();
+    let agree: u8 = [same_deadline, same_value, same_cpv].iter().map(|same| u8::from(*same == Some(true))).sum();
     if agree == 0 && (register != "title" || between.is_none()) {
         return Judgement::Nothing;
     }
-    let score = 0.6 * title + 0.1 * agree as f64 + if between.is_some() { 0.1 } else { 0.0 } + 0.1;
+    let score = 0.6 * title + 0.1 * f64::from(agree) + if between.is_some() { 0.1 } else { 0.0 } + 0.1;
     if score < TWINS || title < 0.8 {
         return Judgement::Nothing;
     }

@@ -37,7 +37,7 @@ const MOST_WORDS: usize = 60;
 pub struct KindFound {
     /// The kind.
     pub kind: KindId,
-    /// From [`ENOUGH`] up; only for comparing kinds of one organisation.
+    /// From 25 up; only for comparing kinds of one organisation.
     pub points: u32,
     /// Strongest first.
     pub evidence: Vec<KindEvidence>,

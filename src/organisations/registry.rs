@@ -26,6 +26,23 @@ pub struct Registry {
     seen: BTreeMap<Vec<Key>, BTreeMap<String, u64>>,
 }
 
+/// What one place says of an organisation: all that a [`Registry`] counts of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Occurrence {
+    /// Its keys, strongest first; never empty.
+    pub keys: Vec<Key>,
+    /// Its name as written.
+    pub name: String,
+}
+
+impl Occurrence {
+    /// None when nothing in it identifies an organisation.
+    pub fn of(organisation: &Organisation) -> Option<Self> {
+        let keys = keys(organisation);
+        (!keys.is_empty()).then(|| Self { keys, name: name_of(organisation) })
+    }
+}
+
 /// One organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cluster {
@@ -75,12 +92,14 @@ pub enum DoubtReason {
 impl Registry {
     /// Counts one occurrence; `false` when nothing in it identifies an organisation, so that it was not counted.
     pub fn add(&mut self, organisation: &Organisation) -> bool {
-        let keys = keys(organisation);
-        if keys.is_empty() {
-            return false;
-        }
-        *self.seen.entry(keys).or_default().entry(name_of(organisation)).or_default() += 1;
+        let Some(occurrence) = Occurrence::of(organisation) else { return false };
+        self.add_times(occurrence, 1);
         true
+    }
+
+    /// Counts an occurrence that was seen so often.
+    pub fn add_times(&mut self, Occurrence { keys, name }: Occurrence, times: u64) {
+        *self.seen.entry(keys).or_default().entry(name).or_default() += times;
     }
 
     /// Takes one occurrence out again; `false` when there was none like it.

@@ -8,6 +8,7 @@ use tantivy::Term;
 use tantivy::query::{BooleanQuery, ConstScoreQuery, ExistsQuery, Occur, Query as EngineQuery, RangeQuery, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 
+use super::organisations;
 use super::query::{Query, QueryError};
 use super::schema::{Fields, days};
 use crate::codes;
@@ -30,7 +31,7 @@ pub struct RawFilters {
     pub stages: Vec<String>,
     /// CPV codes or prefixes of 2 digits or more; any of them.
     pub cpv: Vec<String>,
-    /// Words of a buyer's name.
+    /// Words of any name of a buyer, or the id of an organisation.
     pub buyer: Option<String>,
     /// Kinds of buyers; any of them.
     pub buyer_kinds: Vec<String>,
@@ -79,6 +80,25 @@ pub enum Sort {
     Value,
 }
 
+/// Who is meant by `--buyer`.
+#[derive(Clone, Debug)]
+pub(super) enum Buyer {
+    /// Those with this key: `pl-nip/5213017228`.
+    Id(String),
+    /// Those one of whose names has these words.
+    Words(Query),
+}
+
+impl Buyer {
+    fn parse(typed: &str) -> Result<Self, QueryError> {
+        let is_id = typed.split_once('/').is_some_and(|(scheme, value)| {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            scheme.contains('-') && scheme.chars().all(plain) && !value.is_empty() && !value.contains([' ', '/', '"'])
+        });
+        if is_id { Ok(Self::Id(typed.to_owned())) } else { Query::parse(typed).map(Self::Words) }
+    }
+}
+
 /// Filters that can match.
 #[derive(Clone, Debug, Default)]
 pub struct Filters {
@@ -87,7 +107,7 @@ pub struct Filters {
     sources: Vec<String>,
     stages: Vec<Stage>,
     cpv: Vec<String>,
-    buyer: Option<Query>,
+    buyer: Option<Buyer>,
     buyer_kinds: Vec<String>,
     joint: bool,
     joint_evidence: Vec<String>,
@@ -155,19 +175,7 @@ impl Filters {
         for sign in &raw.joint_evidence {
             check_one("joint-evidence", sign, JOINT_EVIDENCE)?;
         }
-        let mut countries = Vec::new();
-        for country in &raw.countries {
-            let upper = country.to_ascii_uppercase();
-            let Some(known) = codes::country(&upper) else {
-                let suggestion = match upper.as_str() {
-                    "UK" => "; did you mean GB?".to_owned(),
-                    "EL" => "; did you mean GR?".to_owned(),
-                    _ => "; countries are ISO 3166-1 alpha-2 codes such as FR, GR or GB".to_owned(),
-                };
-                return Err(FilterError::Unknown { option: "country", value: country.clone(), suggestion });
-            };
-            countries.push(known.iso2.clone());
-        }
+        let countries = raw.countries.iter().map(|country| country_of(country)).collect::<Result<_, _>>()?;
         let all: Vec<&str> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
         let mut stages = Vec::new();
         for stage in &raw.stages {
@@ -236,7 +244,7 @@ impl Filters {
             sources: raw.sources.clone(),
             stages,
             cpv,
-            buyer: raw.buyer.as_deref().map(Query::parse).transpose()?,
+            buyer: raw.buyer.as_deref().map(Buyer::parse).transpose()?,
             buyer_kinds: raw.buyer_kinds.clone(),
             joint: raw.joint,
             joint_evidence: raw.joint_evidence.clone(),
@@ -251,8 +259,19 @@ impl Filters {
         })
     }
 
-    /// The query with every filter around it; filters do not change scores.
-    pub(super) fn compile(&self, query: Box<dyn EngineQuery>, fields: &Fields, now: Timestamp) -> BooleanQuery {
+    pub(super) fn buyer(&self) -> Option<&Buyer> {
+        self.buyer.as_ref()
+    }
+
+    /// The query with every filter around it; filters do not change scores. `buyers` are first keys of those meant by
+    /// `--buyer`, beside those that its words find.
+    pub(super) fn compile(
+        &self,
+        query: Box<dyn EngineQuery>,
+        fields: &Fields,
+        buyers: &[String],
+        now: Timestamp,
+    ) -> BooleanQuery {
         let mut clauses = vec![(Occur::Must, query)];
         let mut must = |filter: Box<dyn EngineQuery>| {
             clauses.push((Occur::Must, Box::new(ConstScoreQuery::new(filter, 0.0)) as Box<dyn EngineQuery>));
@@ -280,7 +299,11 @@ impl Filters {
             }
         }
         if let Some(buyer) = &self.buyer {
-            must(buyer.compile_in_buyer(fields));
+            let mut ways: Vec<Box<dyn EngineQuery>> = vec![Box::new(organisations::any_of(fields.buyer_id, buyers))];
+            if let Buyer::Words(words) = buyer {
+                ways.push(words.compile_in_buyer(fields));
+            }
+            must(Box::new(BooleanQuery::union(ways)));
         }
         if self.since.is_some() || self.until.is_some() {
             let since = self.since.map_or(i64::MIN, days);
@@ -311,6 +334,19 @@ fn any_of(field: Field, values: &[String]) -> Box<dyn EngineQuery> {
         Box::new(TermQuery::new(term, IndexRecordOption::Basic)) as Box<dyn EngineQuery>
     });
     Box::new(BooleanQuery::union(terms.collect()))
+}
+
+fn country_of(typed: &str) -> Result<String, FilterError> {
+    let upper = typed.to_ascii_uppercase();
+    if let Some(known) = codes::country(&upper) {
+        return Ok(known.iso2.clone());
+    }
+    let suggestion = match upper.as_str() {
+        "UK" => "; did you mean GB?",
+        "EL" => "; did you mean GR?",
+        _ => "; countries are ISO 3166-1 alpha-2 codes such as FR, GR or GB",
+    };
+    Err(FilterError::Unknown { option: "country", value: typed.to_owned(), suggestion: suggestion.to_owned() })
 }
 
 fn check_one(option: &'static str, value: &str, known: &[&str]) -> Result<(), FilterError> {

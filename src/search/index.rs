@@ -1,23 +1,26 @@
 //! The index on disk: `index/current` names the folder that serves; a rebuild fills another one and then moves the name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rust_decimal::prelude::ToPrimitive;
 use tantivy::collector::sort_key::{SortBySimilarityScore, SortByStaticFastValue};
 use tantivy::collector::{Count, DocSetCollector, TopDocs};
+use tantivy::query::BooleanQuery;
 use tantivy::schema::{TantivyDocument, Value};
 use tantivy::{DocAddress, Index, IndexReader, Order, ReloadPolicy, TantivyError, Term};
 
 use super::SearchError;
 use super::filter::{CROSS_BORDER, Filters, Sort};
+use super::organisations;
 use super::query::Query;
 use super::schema::{Fields, OWN, SCHEMA_VERSION, days, register_tokenizers, stem_text};
 use crate::analysis::Stems;
 use crate::config::IndexSettings;
 use crate::ids::NoticeId;
-use crate::notice::Notice;
+use crate::notice::{Notice, Organisation};
+use crate::organisations::{Cluster, KeyKind, Occurrence};
 use crate::rates::Rates;
 use crate::worth::worth;
 
@@ -72,6 +75,7 @@ impl IndexDocument {
         for prefix in prefixes {
             document.add_text(fields.cpv, prefix);
         }
+        add_organisations(&mut document, &fields, notice);
         for kind in notice.buyer_kinds() {
             document.add_text(fields.buyer_kind, kind);
         }
@@ -94,6 +98,25 @@ impl IndexDocument {
             document.add_f64(fields.value, value);
         }
         Self { id: notice.id.clone(), document, seq: fields.seq }
+    }
+}
+
+/// Who buys and who sells, for [`super::organisations`]; each once.
+fn add_organisations(document: &mut TantivyDocument, fields: &Fields, notice: &Notice) {
+    let buyers: BTreeSet<Occurrence> = notice.buyers.iter().filter_map(Occurrence::of).collect();
+    let first: BTreeSet<String> =
+        buyers.iter().filter_map(|buyer| buyer.keys.first()).map(ToString::to_string).collect();
+    for key in first {
+        document.add_text(fields.buyer_id, key);
+    }
+    let all: BTreeSet<Occurrence> =
+        buyers.into_iter().chain(notice.suppliers.iter().filter_map(Occurrence::of)).collect();
+    let keys = all.iter().flat_map(|one| &one.keys).filter(|key| key.kind != KeyKind::Group);
+    for key in keys.map(ToString::to_string).collect::<BTreeSet<String>>() {
+        document.add_text(fields.organisation_key, key);
+    }
+    for one in all {
+        document.add_text(fields.organisation, serde_json::to_string(&one).expect("plain data"));
     }
 }
 
@@ -381,7 +404,7 @@ impl Searcher {
     pub fn all(&self, query: &Query, filters: &Filters, now: Timestamp) -> Result<Vec<NoticeId>, SearchError> {
         guarded(|| {
             let searcher = self.reader.searcher();
-            let compiled = filters.compile(query.compile(&self.fields), &self.fields, now);
+            let compiled = self.compile(&searcher, query, filters, now)?;
             let mut ids = Vec::new();
             for address in searcher.search(&compiled, &DocSetCollector)? {
                 let document: TantivyDocument = searcher.doc(address)?;
@@ -391,6 +414,30 @@ impl Searcher {
             Ok(ids)
         })
         .map_err(|reason| SearchError::Damaged { path: self.path.clone(), reason })
+    }
+
+    /// The organisation that is meant by what a notice says of it: its id, other names and numbers, and doubts.
+    ///
+    /// # Errors
+    /// [`SearchError::Damaged`] when the index does not answer.
+    pub fn organisation(&self, organisation: &Organisation) -> Result<Option<Cluster>, SearchError> {
+        let Some(occurrence) = Occurrence::of(organisation) else { return Ok(None) };
+        guarded(|| organisations::cluster(&self.reader.searcher(), &self.fields, occurrence))
+            .map_err(|reason| SearchError::Damaged { path: self.path.clone(), reason })
+    }
+
+    fn compile(
+        &self,
+        searcher: &tantivy::Searcher,
+        query: &Query,
+        filters: &Filters,
+        now: Timestamp,
+    ) -> Result<BooleanQuery, TantivyError> {
+        let buyers = match filters.buyer() {
+            Some(buyer) => organisations::meant(searcher, &self.fields, buyer)?,
+            None => Vec::new(),
+        };
+        Ok(filters.compile(query.compile(&self.fields), &self.fields, &buyers, now))
     }
 
     fn run(
@@ -403,7 +450,7 @@ impl Searcher {
         now: Timestamp,
     ) -> Result<Page, TantivyError> {
         let searcher = self.reader.searcher();
-        let compiled = filters.compile(query.compile(&self.fields), &self.fields, now);
+        let compiled = self.compile(&searcher, query, filters, now)?;
         let top = TopDocs::with_limit(limit.max(1)).and_offset(offset);
         let by_seq = || (SortByStaticFastValue::<i64>::for_field("seq"), Order::Asc);
         let by = |field: &'static str, order| (SortByStaticFastValue::<i64>::for_field(field), order);

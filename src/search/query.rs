@@ -202,6 +202,17 @@ impl Query {
         }
     }
 
+    /// Whether it says what to leave out.
+    pub(super) fn leaves_out(&self) -> bool {
+        self.root.as_ref().is_some_and(Node::leaves_out)
+    }
+
+    /// Whether a name has these words, as the index would say of a buyer with this one name.
+    pub(super) fn fits(&self, name: &str) -> bool {
+        let tokens: Vec<String> = analysis::tokens(name).map(|token| token.folded().into_owned()).collect();
+        self.root.as_ref().is_none_or(|root| root.fits(&tokens))
+    }
+
     fn node(&self, node: &Node, fields: &Fields) -> Box<dyn EngineQuery> {
         match node {
             Node::And(nodes) => {
@@ -272,6 +283,29 @@ impl Query {
 }
 
 impl Node {
+    fn leaves_out(&self) -> bool {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => nodes.iter().any(Self::leaves_out),
+            Self::Not(_) => true,
+            Self::Words { .. } => false,
+        }
+    }
+
+    /// Whether these words, in this order, are what is asked for.
+    fn fits(&self, tokens: &[String]) -> bool {
+        match self {
+            Self::And(nodes) => nodes.iter().all(|node| node.fits(tokens)),
+            Self::Or(nodes) => nodes.iter().any(|node| node.fits(tokens)),
+            Self::Not(inner) => !inner.fits(tokens),
+            Self::Words { words, prefix, .. } => tokens.windows(words.len().max(1)).any(|window| {
+                window.iter().zip(words).enumerate().all(|(at, (token, word))| {
+                    let open = *prefix && at + 1 == words.len();
+                    if open { token.starts_with(&word.folded) } else { *token == word.folded }
+                })
+            }),
+        }
+    }
+
     /// Whether it asks for something rather than only leaving something out.
     fn is_positive(&self) -> bool {
         match self {

@@ -13,7 +13,7 @@ use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, Whitespace
 use crate::analysis::{self, Stems};
 
 /// Raised whenever a field or its filling changes; an index of another version is rebuilt.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// What a field holds and how it is asked.
 struct FieldRule {
@@ -53,6 +53,17 @@ const FIELDS: &[FieldRule] = &[
         name: "cpv",
         kind: FieldKind::Exact,
         what: "every prefix of 2 to 8 digits of every CPV code, lots included",
+    },
+    FieldRule {
+        name: "buyer_id",
+        kind: FieldKind::Exact,
+        what: "the strongest key of each buyer: its number in a register, else its name and country",
+    },
+    FieldRule { name: "organisation_key", kind: FieldKind::Exact, what: "numbers and names of buyers and suppliers" },
+    FieldRule {
+        name: "organisation",
+        kind: FieldKind::Exact,
+        what: "all that tells a buyer or supplier apart, as JSON: keys and name as written",
     },
     FieldRule { name: "buyer_kind", kind: FieldKind::Exact, what: "kinds of the buyers (`index/buyers/`)" },
     FieldRule {
@@ -104,6 +115,9 @@ pub(super) struct Fields {
     pub category: Field,
     pub language: Field,
     pub cpv: Field,
+    pub buyer_id: Field,
+    pub organisation_key: Field,
+    pub organisation: Field,
     pub buyer_kind: Field,
     pub joint: Field,
     pub innovation: Field,
@@ -130,6 +144,9 @@ impl Fields {
             category: get("category")?,
             language: get("language")?,
             cpv: get("cpv")?,
+            buyer_id: get("buyer_id")?,
+            organisation_key: get("organisation_key")?,
+            organisation: get("organisation")?,
             buyer_kind: get("buyer_kind")?,
             joint: get("joint")?,
             innovation: get("innovation")?,

@@ -159,3 +159,38 @@ fn money_is_compared_in_euro_and_what_cannot_be_meant_is_kept_and_left_out() {
     let text = run(at, &["show", "import/ocds-abc123-1/1-1"]).code(0).text();
     assert!(text.contains("1000000 EUR (estimate)"), "{text}");
 }
+
+#[test]
+fn a_buyer_is_found_under_every_name_and_by_its_number() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let nothing = json!({});
+    import(
+        at,
+        &[
+            release(1, &[("PL-REGON-000001258", "Uniwersytet Warszawski", "Poland")], &nothing),
+            release(2, &[("PL-REGON-000001258", "University of Warsaw", "Poland")], &nothing),
+            release(3, &[("B-1", "UNIWERSYTET WARSZAWSKI", "Poland")], &nothing),
+            release(4, &[("B-2", "Warsaw University of Technology", "Poland")], &nothing),
+            // Two schools of one name: a doubt, and never one organisation.
+            release(5, &[("CZ-ICO-00007064", "Základní škola Lípa", "Czechia")], &nothing),
+            release(6, &[("CZ-ICO-36631124", "Základní škola Lípa", "Czechia")], &nothing),
+        ],
+    );
+    let shown = json_of(at, &["show", "import/ocds-abc123-3/3-1"]);
+    let who = &shown["organisations"][0];
+    assert_eq!(who["id"], "pl-regon/000001258", "{shown}");
+    assert_eq!(found_sorted(at, &["--buyer", "uniwersytet"]), ["1", "2", "3"]);
+    assert_eq!(found_sorted(at, &["--buyer", "\"university of warsaw\""]), ["1", "2", "3"]);
+    assert_eq!(found_sorted(at, &["--buyer", "warsaw"]), ["1", "2", "3", "4"]);
+    assert_eq!(found_sorted(at, &["--buyer", "warsaw -technology"]), ["2"]);
+    assert_eq!(found_sorted(at, &["--buyer", "pl-regon/000001258"]), ["1", "2", "3"]);
+    assert_eq!(found_sorted(at, &["--buyer", "name-pl/uniwersytet-warszawski"]), ["1", "2", "3"]);
+    assert_eq!(found_sorted(at, &["--buyer", "cz-ico/00007064"]), ["5"]);
+    assert_eq!(found_sorted(at, &["--buyer", "lipa"]), ["5", "6"]);
+    let text = run(at, &["show", "import/ocds-abc123-5/5-1"]).code(0).text();
+    assert!(text.contains("organisation cz-ico/00007064"), "{text}");
+    assert!(text.contains("perhaps the same as cz-ico/36631124"), "{text}");
+    let exported = run(at, &["export", "--buyer", "pl-regon/000001258", "--format", "jsonl"]).code(0).text();
+    assert_eq!(exported.lines().count(), 3);
+}
