@@ -302,7 +302,7 @@ pub struct Stems {
 
 impl Stems {
     /// Above this many words everything is forgotten, so that a hostile text cannot fill the memory.
-    const MOST: usize = 200_000;
+    const MOST: usize = 50_000;
 
     /// [`stem`], remembered.
     pub fn stem(&mut self, language: &str, word: &str) -> &str {

@@ -9,6 +9,7 @@ mod hit;
 mod index;
 mod organisations;
 mod query;
+mod queue;
 mod schema;
 
 pub use self::filter::{FilterError, Filters, Known, RawFilters, Sort};

@@ -35,6 +35,10 @@ const TRANSIT: Duration = Duration::from_millis(50);
 const HANDSHAKE: Duration = Duration::from_millis(250);
 /// So many answers tell how quick the quickest is: fewer may all be late, while many sources begin at once.
 const ENOUGH: u32 = 24;
+/// The runtime's timer is late by up to so much.
+const TIMER: Duration = Duration::from_millis(2);
+/// Where delays are shorter, that is more than a hundredth of the rate.
+const SHORT: Duration = Duration::from_millis(200);
 /// Connections that are known again.
 const CONNECTIONS: usize = 16;
 
@@ -208,7 +212,7 @@ impl Gate {
                 }
                 Start::At(later) => later,
             };
-            sleep_until(wake).await;
+            wait_until(wake, pace.delay).await;
         }
     }
 
@@ -403,6 +407,16 @@ impl Drop for Slot {
 fn later(wait: Duration) -> Instant {
     const YEAR: Duration = Duration::from_hours(365 * 24);
     Instant::now() + wait.min(YEAR)
+}
+
+/// Waits for a moment; where delays are short, without the lateness of the runtime's timer. That holds up a thread of
+/// the runtime for [`TIMER`] at most.
+async fn wait_until(wake: Instant, delay: Duration) {
+    if delay < SHORT {
+        sleep_until(wake.checked_sub(TIMER).unwrap_or(wake)).await;
+        std::thread::sleep(wake.saturating_duration_since(Instant::now()));
+    }
+    sleep_until(wake).await;
 }
 
 /// A panic elsewhere does not make a counter wrong.

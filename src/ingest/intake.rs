@@ -21,9 +21,11 @@ use crate::search::IndexDocument;
 use crate::store::{Batch, Derived, Kept, PreparedNotice, StoredDocument};
 
 const BATCH_DOCUMENTS: usize = 128;
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 2 << 20;
 /// A notice in flight takes some ten kilobytes, and a row of a table that becomes one has a hundred bytes.
-const BATCH_NOTICES: usize = 4096;
+const BATCH_NOTICES: usize = 1024;
+/// Index documents that are made at once.
+const AT_ONCE: usize = 64;
 /// Notices in so many bytes, as long as none were read.
 const DENSE: (usize, usize) = (BATCH_NOTICES, 1 << 20);
 
@@ -307,8 +309,15 @@ fn bring_in(
     receipt.notices.changed += applied.notices.changed;
     receipt.notices.unchanged += applied.notices.unchanged;
     let notices = applied.written.len() as u64;
-    for (seq, document) in index_documents(applied.written) {
-        session.index.put(seq, document)?;
+    let mut written = applied.written.into_iter();
+    while written.len() > 0 {
+        for (seq, document) in index_documents(written.by_ref().take(AT_ONCE).collect()) {
+            if applied.replaced.contains(&seq) {
+                session.index.put(seq, document)?;
+            } else {
+                session.index.add(seq, document)?;
+            }
+        }
     }
     Ok(Written { receipt, notices })
 }

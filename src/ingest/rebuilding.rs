@@ -139,13 +139,18 @@ pub(super) fn note_readers(workspace: &Workspace, derived: &mut Derived) -> Resu
 pub(super) fn follow_store(index: &mut IndexWriter, derived: &Derived, commit_every: u64) -> Result<(), IngestError> {
     let mut since_commit = 0;
     let mut from = index.applied();
+    let empty = from == 0;
     loop {
         let chunk = derived.changes_since(from, CHUNK)?;
         let Some((seq, _)) = chunk.last() else { break };
         from = *seq;
         since_commit += chunk.len() as u64;
         for (seq, document) in index_documents(chunk) {
-            index.put(seq, document)?;
+            if empty {
+                index.add(seq, document)?;
+            } else {
+                index.put(seq, document)?;
+            }
         }
         if since_commit >= commit_every {
             index.commit(from)?;

@@ -42,22 +42,24 @@ pub struct Facts {
     pub cpv: Vec<String>,
     /// How many lots.
     pub lots: usize,
-    /// A hash of the description's words.
+    /// A hash of the description's words and of the winners.
     pub description: u64,
+    /// The procedure's number and its register, where it says one.
+    pub process: Option<(String, u64)>,
 }
 
 type Stored = (
     (String, Stage, String, Vec<String>, Vec<u64>, Vec<u32>, Vec<String>),
-    (Option<Date>, Option<Date>, Option<(Decimal, String)>, Vec<String>, usize, u64),
+    (Option<Date>, Option<Date>, Option<(Decimal, String)>, Vec<String>, usize, u64, Option<(String, u64)>),
 );
 
 impl From<Facts> for Stored {
     fn from(facts: Facts) -> Self {
         let Facts { source, stage, version, countries, buyers, title, numbers, .. } = facts;
-        let Facts { deadline, published, value, cpv, lots, description, .. } = facts;
+        let Facts { deadline, published, value, cpv, lots, description, process, .. } = facts;
         (
             (source, stage, version, countries, buyers, title, numbers),
-            (deadline, published, value, cpv, lots, description),
+            (deadline, published, value, cpv, lots, description, process),
         )
     }
 }
@@ -65,7 +67,7 @@ impl From<Facts> for Stored {
 impl From<Stored> for Facts {
     fn from((first, second): Stored) -> Self {
         let (source, stage, version, countries, buyers, title, numbers) = first;
-        let (deadline, published, value, cpv, lots, description) = second;
+        let (deadline, published, value, cpv, lots, description, process) = second;
         Self {
             source,
             stage,
@@ -80,6 +82,7 @@ impl From<Stored> for Facts {
             cpv,
             lots,
             description,
+            process,
         }
     }
 }
@@ -126,6 +129,9 @@ pub fn facts(notice: &Notice) -> Facts {
     for token in tokens(notice.description.first().map_or("", |(_, text)| text)) {
         description.write(token.folded().as_bytes());
     }
+    for name in notice.suppliers.iter().filter_map(|supplier| supplier.name.as_deref()) {
+        description.write(name.as_bytes());
+    }
     let mut countries: Vec<String> = notice.buyer_countries().into_iter().map(str::to_owned).collect();
     countries.sort_unstable();
     Facts {
@@ -142,5 +148,18 @@ pub fn facts(notice: &Notice) -> Facts {
         cpv,
         lots: notice.lots.len(),
         description: description.finish(),
+        process: process(notice),
     }
+}
+
+/// What a notice says its procedure is. Numbers of one register can be compared, those of two cannot.
+fn process(notice: &Notice) -> Option<(String, u64)> {
+    let id = notice.ocid.as_deref().or(notice.procedure_id.as_deref())?.trim().to_lowercase();
+    let register = match id.split_once('-') {
+        _ if id.is_empty() => return None,
+        Some(("ocds", rest)) => format!("ocds-{}", rest.get(..6).unwrap_or_default()),
+        _ if id.len() == 36 => "uuid".to_owned(),
+        _ => notice.source.to_string(),
+    };
+    Some((register, hash(&id)))
 }

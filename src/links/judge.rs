@@ -172,7 +172,7 @@ pub enum Judgement {
 /// Published so many days apart, two editions of one notice may still be twins.
 const TWIN_DAYS: i32 = 10;
 /// Titles that share less say different things.
-const ALIKE: f64 = 0.5;
+const ALIKE: f64 = 0.25;
 /// Below this score two notices are no twins.
 const TWINS: f64 = 0.85;
 
@@ -281,6 +281,13 @@ fn twins(register: &str, a: &Facts, b: &Facts) -> Judgement {
     if step(a.stage) != step(b.stage) || a.numbers != b.numbers || contradiction(a, b, true).is_some() {
         return Judgement::Nothing;
     }
+    // Each says which procedure it is of, and they are two.
+    if let (Some((in_a, of_a)), Some((in_b, of_b))) = (&a.process, &b.process)
+        && in_a == in_b
+        && of_a != of_b
+    {
+        return Judgement::Nothing;
+    }
     let title = alike(&a.title, &b.title);
     let between = a.published.zip(b.published).and_then(|(a, b)| days(a, b));
     let same_deadline = match (a.deadline, b.deadline) {
@@ -341,6 +348,7 @@ mod tests {
             cpv: vec!["351".into()],
             lots: 1,
             description: 1,
+            process: None,
         }
     }
 
@@ -404,6 +412,13 @@ mod tests {
             there.published = Some(jiff::civil::date(2026, 10, 21));
         };
         assert_eq!(twin(&next_day), None, "another day is another notice");
+        let other_procedure = |there: &mut Facts| there.process = Some(("uuid".into(), 2));
+        assert_eq!(twin(&other_procedure), Some(Kind::SameNotice), "only one of them says its procedure");
+        let mut told = here.clone();
+        told.process = Some(("uuid".into(), 1));
+        let mut there = facts("eu-ted", Stage::Competition, &[1, 2, 3, 4, 5]);
+        other_procedure(&mut there);
+        assert_eq!(kind(&judge("deadline", (&told, Role::Near), (&there, Role::Near))), None, "two procedures");
         let twice = |there: &mut Facts| {
             there.source = "es-placsp-643".into();
             there.published = here.published;

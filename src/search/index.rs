@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rust_decimal::prelude::ToPrimitive;
@@ -15,6 +16,7 @@ use super::SearchError;
 use super::filter::{CROSS_BORDER, Filters, Sort};
 use super::organisations;
 use super::query::Query;
+use super::queue::{Queue, Queued};
 use super::schema::{Fields, OWN, SCHEMA_VERSION, days, register_tokenizers, stem_text};
 use crate::analysis::Stems;
 use crate::config::IndexSettings;
@@ -133,7 +135,8 @@ pub struct IndexWriter {
     root: PathBuf,
     folder: String,
     fields: Fields,
-    writer: tantivy::IndexWriter,
+    writer: tantivy::IndexWriter<Queued>,
+    queue: Arc<Queue>,
     store: String,
     applied: u64,
 }
@@ -164,7 +167,8 @@ impl IndexWriter {
                 }
                 (Some(fields), Some((applied, store))) => {
                     sweep(root, &folder);
-                    Ok(Opened::Ready(Box::new(Self { root: root.to_owned(), folder, fields, writer, store, applied })))
+                    let (root, queue) = (root.to_owned(), Arc::default());
+                    Ok(Opened::Ready(Box::new(Self { root, folder, fields, writer, queue, store, applied })))
                 }
                 _ => Ok(Opened::Rebuild("its fields or its change number do not read".to_owned())),
             },
@@ -192,12 +196,13 @@ impl IndexWriter {
         std::fs::write(&file, SCHEMA_VERSION.to_string()).map_err(io("write", &file))?;
         let fields = OWN.1;
         let writer = Self::writer(&index, settings).map_err(engine("write"))?;
-        let mut writer = Self { root: root.to_owned(), folder, fields, writer, store: store.to_owned(), applied: 0 };
+        let (root, queue, store) = (root.to_owned(), Arc::default(), store.to_owned());
+        let mut writer = Self { root, folder, fields, writer, queue, store, applied: 0 };
         writer.commit(0)?;
         Ok(writer)
     }
 
-    fn writer(index: &Index, settings: &IndexSettings) -> Result<tantivy::IndexWriter, TantivyError> {
+    fn writer(index: &Index, settings: &IndexSettings) -> Result<tantivy::IndexWriter<Queued>, TantivyError> {
         index.writer_with_num_threads(1, usize::try_from(settings.memory).unwrap_or(usize::MAX))
     }
 
@@ -210,10 +215,19 @@ impl IndexWriter {
     ///
     /// # Errors
     /// What the engine says.
-    pub fn put(&mut self, seq: u64, mut notice: IndexDocument) -> Result<(), SearchError> {
+    pub fn put(&mut self, seq: u64, notice: IndexDocument) -> Result<(), SearchError> {
         self.writer.delete_term(Term::from_field_text(self.fields.id, notice.id.as_str()));
+        self.add(seq, notice)
+    }
+
+    /// Puts a notice in that the index does not have: nothing has to be looked for in every segment, and kept in memory
+    /// until it was.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn add(&mut self, seq: u64, mut notice: IndexDocument) -> Result<(), SearchError> {
         notice.document.add_i64(notice.seq, i64::try_from(seq).unwrap_or(i64::MAX));
-        self.writer.add_document(notice.document).map_err(engine("add a notice"))?;
+        self.writer.add_document(self.queue.enter(notice.document)).map_err(engine("add a notice"))?;
         Ok(())
     }
 

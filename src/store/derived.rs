@@ -116,6 +116,8 @@ pub struct Applied {
     pub notices: NoticeCounts,
     /// What the index must be told, by change number.
     pub written: Vec<(u64, Notice)>,
+    /// Those of them that were in the store before.
+    pub replaced: HashSet<u64>,
     /// The change sequence after the batch.
     pub change_seq: u64,
 }

@@ -97,7 +97,7 @@ impl Database {
         let synchronous = if schema.durable { "FULL" } else { "NORMAL" };
         connection
             .execute_batch(&format!(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-8000;"
             ))
             .map_err(error)?;
         if (found as usize) < schema.steps.len() {

@@ -10,7 +10,9 @@ use std::io::{self, Read};
 use bytes::Bytes;
 
 /// Documents up to this size stay whole.
-const PIECE: usize = 4 << 20;
+const WHOLE: usize = 4 << 20;
+/// Pieces of larger ones have this share of it, the first one apart: what is in flight at once is counted in pieces.
+const SHARE: usize = 4;
 /// Tables up to this size: a row has a hundred bytes or so, and each is a notice.
 const TABLE: usize = 512 << 10;
 /// How much is looked at before it is decided what a file is.
@@ -35,13 +37,14 @@ pub(super) enum Piece {
 
 /// Reads `input` to its end or until the sink says `false`.
 pub(super) fn split(input: &mut dyn Read, limit: u64, sink: &mut dyn FnMut(Piece) -> bool) -> io::Result<()> {
-    split_at(input, limit, PIECE, sink)
+    split_at(input, limit, WHOLE, sink)
 }
 
-fn split_at(input: &mut dyn Read, limit: u64, piece: usize, sink: &mut dyn FnMut(Piece) -> bool) -> io::Result<()> {
+fn split_at(input: &mut dyn Read, limit: u64, whole: usize, sink: &mut dyn FnMut(Piece) -> bool) -> io::Result<()> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let piece = piece.min(limit);
-    let mut split = Splitter { input, buffer: Vec::new(), ended: false, limit, piece, sink, parts: 0, line: 0 };
+    let whole = whole.min(limit);
+    let mut split =
+        Splitter { input, buffer: Vec::new(), ended: false, limit, whole, piece: whole, sink, parts: 0, line: 0 };
     split.fill(PROBE)?;
     match kind(&split.buffer, split.ended) {
         Kind::Lines => split.lines(),
@@ -103,6 +106,9 @@ struct Splitter<'a> {
     buffer: Vec<u8>,
     ended: bool,
     limit: usize,
+    /// Up to this size a document stays whole.
+    whole: usize,
+    /// Beyond this size a piece is cut off: less than `whole` once one was.
     piece: usize,
     sink: &'a mut dyn FnMut(Piece) -> bool,
     parts: u64,
@@ -225,7 +231,7 @@ impl Splitter<'_> {
                     if !self.part(value) || !another {
                         return Ok(());
                     }
-                    (scan, start, at) = (Json::default(), 0, 0);
+                    (scan, start, at, self.piece) = (Json::default(), 0, 0, self.whole);
                 }
             }
             if self.ended {
@@ -265,6 +271,7 @@ impl Splitter<'_> {
             *at -= *start;
             *start = 0;
         }
+        self.piece = self.whole / SHARE;
         self.part(body)
     }
 
@@ -286,6 +293,7 @@ impl Splitter<'_> {
                         body.extend(closing.bytes());
                         self.buffer.drain(from..to);
                         scan.removed(from, to);
+                        self.piece = self.whole / SHARE;
                         if !self.part(body) {
                             return Ok(());
                         }
@@ -303,7 +311,7 @@ impl Splitter<'_> {
     }
 
     fn table(&mut self) -> io::Result<()> {
-        let piece = self.piece.min(TABLE);
+        let piece = self.whole.min(TABLE);
         self.fill(piece + 1)?;
         if self.ended {
             self.rest_as_it_is();

@@ -220,6 +220,9 @@ pub(super) fn put_notice(
         issue.execute(params![notice.id.as_str(), code, times])?;
     }
     notice.first_seen = Some(first_seen);
+    if known.is_some() {
+        applied.replaced.insert(applied.change_seq);
+    }
     applied.written.push((applied.change_seq, notice));
     Ok(())
 }
