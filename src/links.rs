@@ -9,16 +9,18 @@
 mod claims;
 mod facts;
 mod judge;
+mod money;
 mod verdicts;
 
 pub use self::claims::{Claim, Role, claims};
 pub use self::facts::{Facts, facts};
 pub use self::judge::{Judgement, Kind, Link, RULES, Rule, judge, rule};
+pub use self::money::{Because, LeftOut, Total, money};
 pub use self::verdicts::{Verb, Verdict, VerdictError, parse_verdicts};
 use crate::notice::Notice;
 
 /// Changes whenever claims, facts or judgements do: a store that was linked by another version is linked anew.
-pub const VERSION: &str = "1";
+pub const VERSION: &str = "2";
 
 /// What a notice brings to the linking: the part that is computed on any thread.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +34,11 @@ pub struct Linking {
 impl Linking {
     /// Of one notice.
     pub fn of(notice: &Notice) -> Self {
-        let facts = facts(notice);
-        Self { claims: claims(notice, &facts), facts }
+        let mut facts = facts(notice);
+        let claims = claims(notice, &facts);
+        facts.refers = claims.iter().filter(|claim| matches!(claim.role, Role::Refers(_))).map(Claim::hash).collect();
+        facts.refers.sort_unstable();
+        facts.refers.dedup();
+        Self { claims, facts }
     }
 }

@@ -409,6 +409,9 @@ pub struct NoticeSummary {
     pub worth: Option<Worth>,
 }
 
+/// What leads to a procedure, in the ids that `show` takes.
+pub const PROCEDURE: &str = "procedure:";
+
 /// The amount that stands for a notice, in euro.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worth {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::derived::{Applied, Batch, Counts, Derived, PreparedNotice, StoredDocument, Version};
 pub use self::kept::{DetailEnd, Kept, StoredValidators};
-pub use self::links::{LinkCounts, Member, PROCEDURE, Procedure, StoredLink};
+pub use self::links::{LinkCounts, Member, Procedure, StoredLink};
 use crate::archive::Position;
 use crate::ids::SourceId;
 use crate::links::{Verdict, VerdictError, parse_verdicts};

@@ -7,7 +7,7 @@ mod collect;
 
 pub use self::collect::collect;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::civil::{Date, ISOWeekDate, Weekday};
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::ids::{CategoryId, NoticeId, SourceId};
 use crate::notice::{Deadline, Stage};
-use crate::records::NoticeSummary;
+use crate::records::{NoticeSummary, PROCEDURE};
 
 /// How far ahead deadlines are listed.
 pub const DEADLINE_DAYS: i64 = 14;
@@ -84,8 +84,10 @@ pub struct DigestInput {
     pub as_of: Timestamp,
     /// Notices published in the period.
     pub published: Vec<NoticeSummary>,
-    /// Notices with a label and a deadline within [`DEADLINE_DAYS`] of `as_of`, by deadline.
+    /// Notices with a label and a deadline within [`DEADLINE_DAYS`] of `as_of` that still stands ([`is_open`]).
     pub closing: Vec<NoticeSummary>,
+    /// Notice → the notice that names its procedure; one that is absent is a procedure of its own.
+    pub procedures: BTreeMap<NoticeId, NoticeId>,
     /// Sources.
     pub sources: Vec<SourceState>,
     /// Documents in quarantine.
@@ -101,11 +103,13 @@ pub struct Digest {
     pub period: Period,
     /// As known when.
     pub as_of: Timestamp,
-    /// Notices published in the period, corrections not counted.
+    /// Procedures with a notice in the period, corrections not counted. A tender that is published twice is one.
+    pub procedures: u64,
+    /// Their notices published in the period.
     pub notices: u64,
     /// Corrections in the period.
     pub corrections: u64,
-    /// Notices with at least one category.
+    /// Procedures with at least one category.
     pub labelled: u64,
     /// Countries that published.
     pub countries: u64,
@@ -124,21 +128,28 @@ pub struct CategoryDigest {
     pub id: CategoryId,
     /// Its name.
     pub name: String,
-    /// New notices, corrections not counted.
+    /// Procedures with a notice in the period, corrections not counted.
+    pub procedures: u64,
+    /// Those notices.
     pub notices: u64,
-    /// By buyer country.
+    /// Procedures by buyer country; one with buyers of several countries counts for each.
     pub by_country: BTreeMap<String, u64>,
-    /// By stage.
+    /// Procedures by stage; one with notices of several stages counts for each.
     pub by_stage: BTreeMap<String, u64>,
-    /// The notices, best label first.
+    /// The procedures, best label first, each as the notice that fits best.
     pub new: Vec<NoticeLine>,
 }
 
-/// One notice as a line.
+/// One procedure as a line: the notice that stands for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NoticeLine {
     /// The notice.
     pub id: NoticeId,
+    /// The name of its procedure, as `show` takes it.
+    pub procedure: String,
+    /// Its other notices in the period, by id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<NoticeId>,
     /// Country codes of the buyers.
     pub countries: Vec<String>,
     /// Stage.
@@ -186,6 +197,7 @@ pub struct Health {
 /// Makes the digest.
 pub fn digest(input: &DigestInput) -> Digest {
     let (corrections, counted): (Vec<_>, Vec<_>) = input.published.iter().partition(|notice| is_correction(notice));
+    let procedures = by_procedure(input, &counted);
     let mut countries: Vec<&str> =
         counted.iter().flat_map(|notice| notice.countries.iter().map(String::as_str)).collect();
     countries.sort_unstable();
@@ -193,15 +205,17 @@ pub fn digest(input: &DigestInput) -> Digest {
     let categories = input
         .categories
         .iter()
-        .map(|(id, name)| category_digest(id, name, &counted))
+        .map(|(id, name)| category_digest(id, name, &procedures))
         .filter(|category| category.notices > 0)
         .collect();
     Digest {
         period: input.period.clone(),
         as_of: input.as_of,
+        procedures: procedures.len() as u64,
         notices: counted.len() as u64,
         corrections: corrections.len() as u64,
-        labelled: counted.iter().filter(|notice| !notice.categories.is_empty()).count() as u64,
+        labelled: procedures.values().filter(|all| all.iter().any(|notice| !notice.categories.is_empty())).count()
+            as u64,
         countries: countries.len() as u64,
         categories,
         closing: closing(input),
@@ -213,25 +227,69 @@ fn is_correction(notice: &NoticeSummary) -> bool {
     notice.correction || notice.stage == Stage::Change
 }
 
-fn category_digest(id: &CategoryId, name: &str, notices: &[&NoticeSummary]) -> CategoryDigest {
+/// The notices of each procedure, in the order of the notices.
+type Procedures<'n> = BTreeMap<&'n NoticeId, Vec<&'n NoticeSummary>>;
+
+fn by_procedure<'n>(input: &'n DigestInput, notices: &[&'n NoticeSummary]) -> Procedures<'n> {
+    let mut procedures: Procedures<'n> = BTreeMap::new();
+    for notice in notices {
+        procedures.entry(input.procedures.get(&notice.id).unwrap_or(&notice.id)).or_default().push(notice);
+    }
+    procedures
+}
+
+/// Whether the deadline of a notice still stands, by the other notices of its procedure: none cancels it, and none that
+/// came later names another one.
+pub fn is_open(notice: &NoticeSummary, others: &[NoticeSummary]) -> bool {
+    let when = |notice: &NoticeSummary| (notice.published_on, notice.first_seen);
+    others.iter().filter(|other| when(other) >= when(notice)).all(|other| {
+        let moved = match (&other.deadline, &notice.deadline) {
+            (Some(new), Some(old)) => when(other) > when(notice) && new.at != old.at,
+            _ => false,
+        };
+        other.stage != Stage::Cancellation && !moved
+    })
+}
+
+fn category_digest(id: &CategoryId, name: &str, procedures: &Procedures<'_>) -> CategoryDigest {
     let mut by_country: BTreeMap<String, u64> = BTreeMap::new();
     let mut by_stage: BTreeMap<String, u64> = BTreeMap::new();
     let mut new: Vec<NoticeLine> = Vec::new();
-    for notice in notices {
-        let Some((_, score)) = notice.categories.iter().find(|(category, _)| category == id) else { continue };
-        for country in &notice.countries {
+    for (procedure, notices) in procedures {
+        let score = |notice: &NoticeSummary| {
+            notice.categories.iter().find(|(category, _)| category == id).map(|(_, score)| *score)
+        };
+        let mut own: Vec<(&NoticeSummary, f64)> =
+            notices.iter().filter_map(|notice| Some((*notice, score(notice)?))).collect();
+        own.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.id.cmp(&b.0.id)));
+        let Some((best, score)) = own.first() else { continue };
+        for country in own.iter().flat_map(|(notice, _)| &notice.countries).collect::<BTreeSet<_>>() {
             *by_country.entry(country.clone()).or_default() += 1;
         }
-        *by_stage.entry(notice.stage.as_str().to_owned()).or_default() += 1;
-        new.push(line(notice, *score));
+        for stage in own.iter().map(|(notice, _)| notice.stage.as_str()).collect::<BTreeSet<_>>() {
+            *by_stage.entry(stage.to_owned()).or_default() += 1;
+        }
+        let mut also: Vec<NoticeId> = own[1..].iter().map(|(notice, _)| notice.id.clone()).collect();
+        also.sort_unstable();
+        new.push(NoticeLine { also, ..line(best, procedure, *score) });
     }
     new.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
-    CategoryDigest { id: id.clone(), name: name.to_owned(), notices: new.len() as u64, by_country, by_stage, new }
+    CategoryDigest {
+        id: id.clone(),
+        name: name.to_owned(),
+        procedures: new.len() as u64,
+        notices: new.iter().map(|line| 1 + line.also.len() as u64).sum(),
+        by_country,
+        by_stage,
+        new,
+    }
 }
 
-fn line(notice: &NoticeSummary, score: f64) -> NoticeLine {
+fn line(notice: &NoticeSummary, procedure: &NoticeId, score: f64) -> NoticeLine {
     NoticeLine {
         id: notice.id.clone(),
+        procedure: format!("{PROCEDURE}{procedure}"),
+        also: Vec::new(),
         countries: notice.countries.clone(),
         stage: notice.stage,
         title: notice.title.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -244,10 +302,18 @@ fn line(notice: &NoticeSummary, score: f64) -> NoticeLine {
 
 fn closing(input: &DigestInput) -> Vec<ClosingLine> {
     let mut lines: Vec<ClosingLine> = Vec::new();
-    for notice in &input.closing {
+    let mut told: BTreeSet<(&NoticeId, Timestamp)> = BTreeSet::new();
+    let mut notices: Vec<&NoticeSummary> = input.closing.iter().collect();
+    notices.sort_by(|a, b| a.id.cmp(&b.id));
+    for notice in notices {
         let Some(deadline) = &notice.deadline else { continue };
         let left = deadline.left(input.as_of);
         if left.is_negative() || left.as_hours() > DEADLINE_DAYS * 24 || notice.categories.is_empty() {
+            continue;
+        }
+        // Twins close once.
+        let procedure = input.procedures.get(&notice.id).unwrap_or(&notice.id);
+        if !told.insert((procedure, deadline.at)) {
             continue;
         }
         let score = notice.categories.iter().map(|(_, score)| *score).fold(0.0, f64::max);
@@ -255,7 +321,7 @@ fn closing(input: &DigestInput) -> Vec<ClosingLine> {
             days_left: left.as_hours() / 24,
             deadline: deadline.clone(),
             categories: notice.categories.iter().map(|(category, _)| category.clone()).collect(),
-            notice: line(notice, score),
+            notice: line(notice, procedure, score),
         });
     }
     lines.sort_by(|a, b| a.deadline.at.cmp(&b.deadline.at).then_with(|| a.notice.id.cmp(&b.notice.id)));
@@ -297,12 +363,12 @@ impl Digest {
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
-            "Security procurement {} ({} to {}) · {} countries · {} notices, {} in our categories · as of {}",
+            "Security procurement {} ({} to {}) · {} countries · {} procedures, {} in our categories · as of {}",
             self.period.label,
             self.period.from,
             self.period.until,
             self.countries,
-            self.notices,
+            self.procedures,
             self.labelled,
             self.as_of
         )?;
@@ -317,23 +383,27 @@ impl Digest {
         for category in &self.categories {
             let countries: Vec<String> =
                 by_size(&category.by_country).into_iter().map(|(c, n)| format!("{c} {n}")).collect();
-            writeln!(out, "NEW {:>13}  {}: {}", category.notices, category.name, countries.join(", "))?;
+            writeln!(out, "NEW {:>13}  {}: {}", category.procedures, category.name, countries.join(", "))?;
         }
         if self.categories.is_empty() {
             writeln!(out, "NEW              0  nothing in our categories was published in this period")?;
         }
         let health = &self.health;
         write!(out, "DATA              {} of {} sources cover the period", health.covering, health.sources)?;
-        write!(out, "; {} corrections not counted", self.corrections)?;
+        write!(out, "; {} notices, {} corrections not counted", self.notices, self.corrections)?;
         match health.gaps.as_slice() {
             [] => writeln!(out, "; no gaps known")?,
             gaps => writeln!(out, "; GAPS: {}", gaps.join("; "))?,
         }
         for category in &self.categories {
-            writeln!(out, "\n{} ({})", category.name, category.notices)?;
+            writeln!(out, "\n{} ({})", category.name, category.procedures)?;
             for notice in category.new.iter().take(LINES) {
                 writeln!(out, "  {}", describe(notice))?;
-                writeln!(out, "    {} · {}", notice.stage.as_str(), notice.url)?;
+                let also = match notice.also.len() {
+                    0 => String::new(),
+                    others => format!(" · and {others} more of {}", notice.procedure),
+                };
+                writeln!(out, "    {} · {}{also}", notice.stage.as_str(), notice.url)?;
             }
             let more = category.new.len().saturating_sub(LINES);
             if more > 0 {
@@ -449,6 +519,7 @@ mod tests {
                 newest: None,
                 covers_period: false,
             }],
+            procedures: BTreeMap::new(),
             quarantined: 2,
             categories: vec![("drones".into(), "Drones".into()), ("robotics".into(), "Robotics".into())],
         }

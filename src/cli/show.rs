@@ -13,12 +13,13 @@ use super::{Context, Ended, Output, Usage, links};
 use crate::archive;
 use crate::ids::{NoticeId, OrganisationId, RawId};
 use crate::ingest::Workspace;
+use crate::links::Total;
 use crate::notice::{Amount, Classification, Notice};
 use crate::organisations::{Doubt, Key, KeyKind, KindEvidence, KindFound, Kinds};
 use crate::rates::Rates;
-use crate::records::{State, Worth};
+use crate::records::{PROCEDURE, State, Worth};
 use crate::search::Searcher;
-use crate::store::{Derived, Kept, Member, PROCEDURE, Procedure, StoredLink, Version};
+use crate::store::{Derived, Kept, Member, Procedure, StoredLink, Version};
 use crate::versions::{Change, changes};
 use crate::worth::worth;
 
@@ -201,9 +202,18 @@ fn buyer_kinds(notice: &Notice, kinds: &Kinds) -> Vec<BuyerKinds> {
 /// The notices of a procedure in the order of their publication, and what connects them.
 fn print_procedure(procedure: &Procedure, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{}", procedure.id)?;
-    for Member { id, stage, published_on, first_seen, title, buyer } in &procedure.notices {
+    for Total { money, notices } in &procedure.totals {
+        let of = if *notices == 1 { String::new() } else { format!(", of {notices} notices") };
+        writeln!(out, "  {} {} EUR (VAT {}){of}", money.kind.as_str(), money.amount, money.vat.as_str())?;
+    }
+    for Member { id, stage, published_on, first_seen, title, buyer, worth, left_out } in &procedure.notices {
         let day = published_on.map_or_else(|| "no day".to_owned(), |day| day.to_string());
-        writeln!(out, "  {day}  {:<14} {id}  {title} ({buyer}), seen {first_seen}", stage.as_str())?;
+        let worth = worth.as_ref().map_or_else(String::new, |worth| format!(", {} EUR", worth.money.amount));
+        let but = left_out.as_ref().map_or_else(String::new, |left| {
+            let because = json!(left.because);
+            format!(" (not added, {}: {})", because.as_str().unwrap_or_default(), left.of)
+        });
+        writeln!(out, "  {day}  {:<14} {id}  {title} ({buyer}){worth}{but}, seen {first_seen}", stage.as_str())?;
     }
     links::print_links(&procedure.links, out)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::receipt::megabytes;
@@ -57,7 +58,7 @@ pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<En
     let mut counts = derived.counts()?;
     counts.by_state.insert(State::Vanished.as_str().to_owned(), kept.absent(None)?.len() as u64);
     counts.by_state.retain(|_, notices| *notices > 0);
-    let receipts = kept.receipts(RECEIPTS)?;
+    let receipts = kept.receipts(Timestamp::MAX, RECEIPTS)?;
     let now = context.cli.now();
     let mut attention = Vec::new();
     let mut sources = Vec::new();

@@ -70,6 +70,11 @@ impl Claim {
         i64::from_ne_bytes(hash(&self.key).to_ne_bytes())
     }
 
+    /// The version of a notice that a key names.
+    fn version(&self) -> Option<u32> {
+        uuid(self.key.strip_prefix("uuid:")?)?.1
+    }
+
     /// The register of the key: what stands before its colon.
     pub fn register(&self) -> &str {
         self.key.split_once(':').map_or("", |(register, _)| register)
@@ -91,7 +96,7 @@ static UUID: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^\s*([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?:-(\d{1,3}))?\s*$")
         .expect("a pattern")
 });
-static OCID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^ocds-[0-9a-z]{6}-\S+$").expect("a pattern"));
+static OCID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^ocds-[0-9a-z]{6,8}-\S+$").expect("a pattern"));
 
 /// A publication number of the Official Journal in either spelling (`188692-2016`, `2016/S 106-188692`).
 fn oj(text: &str) -> Option<String> {
@@ -123,15 +128,29 @@ fn is_gazette(notice: &Notice) -> bool {
 /// Of one notice, each key once a role.
 pub fn claims(notice: &Notice, facts: &Facts) -> Vec<Claim> {
     let mut found = Vec::new();
-    let mut claim = |key: String, role: Role| {
-        if found.len() < MAX_CLAIMS && !found.iter().any(|known: &Claim| known.key == key && known.role == role) {
+    let push = |found: &mut Vec<Claim>, key: String, role: Role| {
+        if found.len() < MAX_CLAIMS && !found.iter().any(|known| known.key == key && known.role == role) {
             found.push(Claim { key, role });
         }
     };
+    let mut claim = |key: String, role: Role| push(&mut found, key, role);
     identity(notice, &mut claim);
     procedure(notice, facts, &mut claim);
     for related in &notice.related {
         reference(notice, related, &mut claim);
+    }
+    // Who corrects, cancels or modifies the same notice, or awards the same call, belongs together, even where that
+    // notice never comes.
+    let of_one = [Relation::Changes, Relation::Cancels, Relation::Awards, Relation::Modifies];
+    let targets: Vec<String> = found
+        .iter()
+        .filter(|claim| matches!(claim.role, Role::Refers(relation) if of_one.contains(&relation)))
+        .filter(|claim| matches!(claim.register(), "oj" | "own") || claim.version().is_some())
+        .map(|claim| format!("about:{}", claim.key))
+        .collect();
+    let mut claim = |key: String, role: Role| push(&mut found, key, role);
+    for target in targets {
+        claim(target, Role::PartOf);
     }
     funding(notice, &mut claim);
     near(facts, notice, &mut claim);
@@ -154,6 +173,11 @@ fn identity(notice: &Notice, claim: &mut impl FnMut(String, Role)) {
     }
     if is_gazette(notice) {
         return;
+    }
+    // A register that numbers its releases by the notices that it read them from.
+    let own = notice.publication_id.as_deref().and_then(|id| id.rsplit('/').next());
+    if let Some((uuid, _)) = own.and_then(uuid) {
+        claim(format!("uuid:{uuid}"), Role::Refers(Relation::SameNotice));
     }
     // A national notice that says under which number it stands in the Official Journal.
     let pages = notice.url.as_deref().into_iter();
@@ -181,6 +205,11 @@ fn texts_of(notice: &Notice) -> impl Iterator<Item = (&str, &str)> {
 fn procedure(notice: &Notice, facts: &Facts, claim: &mut impl FnMut(String, Role)) {
     if let Some(ocid) = notice.ocid.as_deref().filter(|ocid| OCID.is_match(ocid)) {
         claim(format!("ocid:{ocid}"), Role::PartOf);
+        // Some publishers make it of their prefix and BT-04.
+        let end = ocid.len().checked_sub(36).and_then(|at| ocid.get(at..)).unwrap_or_default();
+        if let Some((uuid, None)) = uuid(end) {
+            claim(format!("procedure:{uuid}"), Role::PartOf);
+        }
     }
     if let Some(id) = notice.procedure_id.as_deref() {
         match uuid(id) {
@@ -311,6 +340,36 @@ mod tests {
         assert!(has_oj(&national));
         national.url = Some("https://ted.europa.eu/en/notice/-/detail/188692-2016".into());
         assert!(has_oj(&national));
+    }
+
+    #[test]
+    fn a_register_that_republishes_eforms_names_the_notice_and_the_procedure() {
+        let (notice_id, procedure) = ("5681ff11-e080-4da6-b108-82db3f9b4b69", "6bdf9964-fa03-4118-90ef-5b18ffa6a613");
+        let mut release = notice("xx", "ocds", &format!("ocds-mnwr74-{procedure}/{notice_id}"));
+        release.ocid = Some(format!("ocds-mnwr74-{procedure}"));
+        let mut original = notice("eu-ted", "eforms", "00188692-2016");
+        original.notice_uuid = Some(notice_id.into());
+        original.version = Some("01".into());
+        original.procedure_id = Some(procedure.into());
+        let (release, original) = (of(&release), of(&original));
+        for key in [format!("uuid:{notice_id}"), format!("procedure:{procedure}")] {
+            assert!([&release, &original].iter().all(|all| all.iter().any(|(known, _)| *known == key)), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_corrects_or_modifies_one_notice_belongs_together() {
+        let about = |relation, id: &str| {
+            let mut notice = notice("eu-ted", "ted-export", "00188692-2016");
+            notice.related.push(Related { id: id.into(), relation, evidence: "NOTICE_NUMBER_OJ".into() });
+            let keys = of(&notice).into_iter().map(|(key, _)| key);
+            keys.filter(|key| key.starts_with("about:")).collect::<Vec<_>>()
+        };
+        assert_eq!(about(Relation::Modifies, "2019/S 183-449224"), ["about:oj:449224-2019"]);
+        assert_eq!(about(Relation::Changes, "449224-2019"), ["about:oj:449224-2019"]);
+        assert_eq!(about(Relation::Previous, "449224-2019"), [""; 0], "which may have announced many");
+        let notice_id = "5681ff11-e080-4da6-b108-82db3f9b4b69";
+        assert_eq!(about(Relation::Awards, &format!("{notice_id}-01")), [format!("about:uuid:{notice_id}-1")]);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::organisations::{KeyKind, keys};
 /// Words of a title that are compared.
 const MAX_WORDS: usize = 40;
 
+/// A description of fewer words tells no notice from its like.
+const TOLD: usize = 8;
+
 /// The projection. Its JSON is a list, so that a million of them stay small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Stored", from = "Stored")]
@@ -42,24 +45,35 @@ pub struct Facts {
     pub cpv: Vec<String>,
     /// How many lots.
     pub lots: usize,
-    /// A hash of the description's words and of the winners.
-    pub description: u64,
+    /// A hash of the description's words and of the winners; `None` where the description says nothing much.
+    pub description: Option<u64>,
     /// The procedure's number and its register, where it says one.
     pub process: Option<(String, u64)>,
+    /// Keys that it refers to, as stored, sorted; filled in with the claims.
+    pub refers: Vec<i64>,
 }
 
 type Stored = (
     (String, Stage, String, Vec<String>, Vec<u64>, Vec<u32>, Vec<String>),
-    (Option<Date>, Option<Date>, Option<(Decimal, String)>, Vec<String>, usize, u64, Option<(String, u64)>),
+    (
+        Option<Date>,
+        Option<Date>,
+        Option<(Decimal, String)>,
+        Vec<String>,
+        usize,
+        Option<u64>,
+        Option<(String, u64)>,
+        Vec<i64>,
+    ),
 );
 
 impl From<Facts> for Stored {
     fn from(facts: Facts) -> Self {
         let Facts { source, stage, version, countries, buyers, title, numbers, .. } = facts;
-        let Facts { deadline, published, value, cpv, lots, description, process, .. } = facts;
+        let Facts { deadline, published, value, cpv, lots, description, process, refers, .. } = facts;
         (
             (source, stage, version, countries, buyers, title, numbers),
-            (deadline, published, value, cpv, lots, description, process),
+            (deadline, published, value, cpv, lots, description, process, refers),
         )
     }
 }
@@ -67,7 +81,7 @@ impl From<Facts> for Stored {
 impl From<Stored> for Facts {
     fn from((first, second): Stored) -> Self {
         let (source, stage, version, countries, buyers, title, numbers) = first;
-        let (deadline, published, value, cpv, lots, description, process) = second;
+        let (deadline, published, value, cpv, lots, description, process, refers) = second;
         Self {
             source,
             stage,
@@ -83,6 +97,7 @@ impl From<Stored> for Facts {
             lots,
             description,
             process,
+            refers,
         }
     }
 }
@@ -125,9 +140,10 @@ pub fn facts(notice: &Notice) -> Facts {
         Some(Amount::Known(money)) => Some((money.amount, money.currency.clone())),
         _ => None,
     };
-    let mut description = FnvHasher::default();
+    let (mut description, mut words) = (FnvHasher::default(), 0);
     for token in tokens(notice.description.first().map_or("", |(_, text)| text)) {
         description.write(token.folded().as_bytes());
+        words += 1;
     }
     for name in notice.suppliers.iter().filter_map(|supplier| supplier.name.as_deref()) {
         description.write(name.as_bytes());
@@ -147,8 +163,9 @@ pub fn facts(notice: &Notice) -> Facts {
         value: known(&notice.awarded_value).or_else(|| known(&notice.estimated_value)),
         cpv,
         lots: notice.lots.len(),
-        description: description.finish(),
+        description: (words >= TOLD).then(|| description.finish()),
         process: process(notice),
+        refers: Vec::new(),
     }
 }
 

@@ -116,6 +116,12 @@ pub const RULES: &[Rule] = &[
         about: "the same file number of one buyer or of one source",
     },
     Rule {
+        name: "same-reference",
+        register: "about",
+        exact: true,
+        about: "both correct, cancel, award or modify the same notice, which need not be here",
+    },
+    Rule {
         name: "own-number",
         register: "own",
         exact: true,
@@ -241,17 +247,20 @@ fn refers(register: &str, from: &Facts, to: &Facts, relation: Relation, turned: 
     }
     let (at, of) = (step(from.stage), step(to.stage));
     let kind = match relation {
+        Relation::SameNotice if at == of => Kind::SameNotice,
+        Relation::SameNotice => Kind::SameProcedure,
         // A reference backwards in time is what the stages make of it.
         _ if of <= 1 && at > of => Kind::Plans,
         Relation::Previous | Relation::Awards if at >= 4 && (2..=3).contains(&of) => Kind::Awards,
         Relation::Previous if at == 5 && of >= 4 => Kind::Modifies,
+        // The award of other lots.
+        Relation::Previous | Relation::Awards if at == 4 && of == 4 => Kind::SameProcedure,
         Relation::Previous | Relation::Awards => Kind::Previous,
         Relation::Changes => Kind::Changes,
         Relation::Cancels => Kind::Cancels,
         Relation::Modifies => Kind::Modifies,
         Relation::Plans => Kind::Plans,
-        Relation::SameNotice if at == of => Kind::SameNotice,
-        Relation::SameNotice | Relation::SameProcedure => Kind::SameProcedure,
+        Relation::SameProcedure => Kind::SameProcedure,
     };
     Judgement::Linked(Link { kind, turned, score: 1.0 })
 }
@@ -281,11 +290,12 @@ fn twins(register: &str, a: &Facts, b: &Facts) -> Judgement {
     if step(a.stage) != step(b.stage) || a.numbers != b.numbers || contradiction(a, b, true).is_some() {
         return Judgement::Nothing;
     }
-    // Each says which procedure it is of, and they are two.
-    if let (Some((in_a, of_a)), Some((in_b, of_b))) = (&a.process, &b.process)
-        && in_a == in_b
-        && of_a != of_b
-    {
+    // Each says which procedure it is of, and they are two: or a form was filled in twice, and one deadline tells that.
+    let apart =
+        matches!((&a.process, &b.process), (Some((in_a, of_a)), Some((in_b, of_b))) if in_a == in_b && of_a != of_b);
+    let twice = a.source == b.source && a.deadline.is_some() && a.stage == Stage::Competition;
+    let refer_apart = a.source == b.source && a.refers != b.refers;
+    if (apart && !twice) || refer_apart {
         return Judgement::Nothing;
     }
     let title = alike(&a.title, &b.title);
@@ -307,7 +317,8 @@ fn twins(register: &str, a: &Facts, b: &Facts) -> Judgement {
     }
     if a.source == b.source {
         // One publisher gives two notices two numbers: only what says the same word for word came twice.
-        let same = a.title == b.title && a.description == b.description && a.lots == b.lots && a.cpv == b.cpv;
+        let told = a.description.is_some() && a.description == b.description;
+        let same = told && a.title == b.title && a.lots == b.lots && a.cpv == b.cpv;
         if !same || between != Some(0) || (same_deadline.is_none() && same_value.is_none()) || a.value != b.value {
             return Judgement::Nothing;
         }
@@ -347,8 +358,9 @@ mod tests {
             value: None,
             cpv: vec!["351".into()],
             lots: 1,
-            description: 1,
+            description: Some(1),
             process: None,
+            refers: Vec::new(),
         }
     }
 
@@ -419,11 +431,24 @@ mod tests {
         let mut there = facts("eu-ted", Stage::Competition, &[1, 2, 3, 4, 5]);
         other_procedure(&mut there);
         assert_eq!(kind(&judge("deadline", (&told, Role::Near), (&there, Role::Near))), None, "two procedures");
+        there.source = told.source.clone();
+        let twice = kind(&judge("deadline", (&told, Role::Near), (&there, Role::Near)));
+        assert_eq!(twice, Some(Kind::SameNotice), "a form that was filled in twice on one day");
+        there.refers = vec![7];
+        assert_eq!(
+            kind(&judge("deadline", (&told, Role::Near), (&there, Role::Near))),
+            None,
+            "corrections of two notices"
+        );
         let twice = |there: &mut Facts| {
             there.source = "es-placsp-643".into();
             there.published = here.published;
         };
         assert_eq!(twin(&twice), Some(Kind::SameNotice), "word for word on one day");
+        // Rows of a list that say a title and a day are alike and not the same.
+        let mut row = here.clone();
+        row.description = None;
+        assert_eq!(judge("deadline", (&row, Role::Near), (&row, Role::Near)), Judgement::Nothing);
     }
 
     #[test]

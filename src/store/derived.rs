@@ -1,6 +1,7 @@
 //! What can be recreated from the archive: documents and their fate, notices, labels, the change sequence.
 
 mod counts;
+mod known;
 mod write;
 
 use std::collections::HashSet;
@@ -22,7 +23,7 @@ use crate::archive::Position;
 use crate::ids::{NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 use crate::notice::Notice;
-use crate::records::{DocumentOutcome, NoticeCounts, NoticeSummary, Quarantined, RecordCounts};
+use crate::records::{DocumentOutcome, NoticeCounts, Quarantined, RecordCounts};
 
 const SCHEMA: Schema = Schema {
     steps: &[
@@ -58,6 +59,9 @@ const SCHEMA: Schema = Schema {
         "CREATE TABLE taken_back (notice_id TEXT NOT NULL, since INTEGER NOT NULL,
              PRIMARY KEY (notice_id, since)) STRICT, WITHOUT ROWID;",
         links::TABLES,
+        // When a document came, and a way to the notices that have said something else before.
+        "ALTER TABLE documents ADD COLUMN fetched_at INTEGER NOT NULL DEFAULT 0;
+         CREATE INDEX notices_changed ON notices (valid_from) WHERE valid_from > first_seen;",
     ],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
@@ -425,24 +429,6 @@ impl Derived {
         Ok(())
     }
 
-    /// The newest publication day of a source, not after `until`.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn newest_day(&self, source: &SourceId, until: Date) -> Result<Option<Date>, StoreError> {
-        let day: Option<String> = self
-            .database
-            .connection
-            .query_row(
-                "SELECT published_on FROM notices WHERE published_on <= ?1 AND source = ?2 ORDER BY published_on DESC LIMIT 1",
-                params![until.to_string(), source.as_str()],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(self.database.error("read the newest day"))?;
-        Ok(day.and_then(|day| day.parse().ok()))
-    }
-
     /// Every source that has documents.
     ///
     /// # Errors
@@ -517,51 +503,6 @@ impl Derived {
         rows.map(|row| row.map(NoticeId::new)).collect::<Result<_, _>>().map_err(&error)
     }
 
-    /// Summaries of notices published in a span of days, both included, by date and id; `None` is open.
-    ///
-    /// # Errors
-    /// What SQLite says, or a summary that does not read back.
-    pub fn summaries(&self, from: Date, until: Date) -> Result<Vec<NoticeSummary>, StoreError> {
-        self.summaries_where(
-            "published_on BETWEEN ?1 AND ?2 ORDER BY published_on, id",
-            params![from.to_string(), until.to_string()],
-        )
-    }
-
-    /// Summaries of notices with a deadline in a span of time, both included, by deadline and id.
-    ///
-    /// # Errors
-    /// What SQLite says, or a summary that does not read back.
-    pub fn summaries_by_deadline(&self, from: Timestamp, until: Timestamp) -> Result<Vec<NoticeSummary>, StoreError> {
-        // Deadlines lie in the summary; the index on labels keeps this to what a digest may print.
-        let mut found = self.summaries_where("id IN (SELECT notice_id FROM labels) ORDER BY id", params![])?;
-        found.retain(|notice| notice.deadline.as_ref().is_some_and(|deadline| (from..=until).contains(&deadline.at)));
-        found.sort_by(|a, b| {
-            let at = |notice: &NoticeSummary| notice.deadline.as_ref().map(|deadline| deadline.at);
-            at(a).cmp(&at(b)).then_with(|| a.id.cmp(&b.id))
-        });
-        Ok(found)
-    }
-
-    fn summaries_where(&self, clause: &str, values: impl rusqlite::Params) -> Result<Vec<NoticeSummary>, StoreError> {
-        let error = self.database.error("read summaries");
-        let mut statement = self
-            .database
-            .connection
-            .prepare(&format!("SELECT summary, first_seen FROM notices WHERE {clause}"))
-            .map_err(&error)?;
-        let mut rows = statement.query(values).map_err(&error)?;
-        let mut summaries = Vec::new();
-        while let Some(row) = rows.next().map_err(&error)? {
-            let (text, first_seen): (String, i64) = row.try_into().map_err(&error)?;
-            let mut summary: NoticeSummary =
-                serde_json::from_str(&text).map_err(|error| self.shape("a summary", &error.to_string()))?;
-            summary.first_seen = Timestamp::from_second(first_seen).unwrap_or(Timestamp::UNIX_EPOCH);
-            summaries.push(summary);
-        }
-        Ok(summaries)
-    }
-
     /// Documents in quarantine, newest name last, at most `limit`.
     ///
     /// # Errors
@@ -585,17 +526,6 @@ impl Derived {
             })
             .map_err(&error)?;
         rows.collect::<Result<_, _>>().map_err(&error)
-    }
-
-    /// How many documents are in quarantine.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn quarantine_size(&self) -> Result<u64, StoreError> {
-        self.database
-            .connection
-            .query_row("SELECT count(*) FROM documents WHERE code IS NOT NULL", [], |row| row.get(0))
-            .map_err(self.database.error("count the quarantine"))
     }
 
     fn read_notice(&self, id: &str, blob: &[u8], first_seen: i64) -> Result<Notice, StoreError> {

@@ -524,22 +524,28 @@ impl Kept {
         Ok(())
     }
 
-    /// The newest receipts, newest first.
+    /// The newest receipts of runs that had ended by then, newest first.
     ///
     /// # Errors
     /// What SQLite says, or a receipt that does not read back.
-    pub fn receipts(&self, limit: usize) -> Result<Vec<Receipt>, StoreError> {
+    pub fn receipts(&self, as_of: Timestamp, limit: usize) -> Result<Vec<Receipt>, StoreError> {
         let error = self.database.error("read receipts");
         let mut statement = self
             .database
             .connection
-            .prepare("SELECT receipt FROM receipts JOIN runs USING (run_id) ORDER BY number DESC LIMIT ?1")
+            .prepare("SELECT receipt FROM receipts JOIN runs USING (run_id) ORDER BY number DESC")
             .map_err(&error)?;
-        let rows = statement.query_map([limit], |row| row.get::<_, String>(0)).map_err(&error)?;
+        let mut rows = statement.query([]).map_err(&error)?;
         let mut receipts = Vec::new();
-        for row in rows {
-            let text = row.map_err(&error)?;
-            receipts.push(serde_json::from_str(&text).map_err(|error| self.shape("a receipt", &error.to_string()))?);
+        while receipts.len() < limit
+            && let Some(row) = rows.next().map_err(&error)?
+        {
+            let text: String = row.get(0).map_err(&error)?;
+            let receipt: Receipt =
+                serde_json::from_str(&text).map_err(|error| self.shape("a receipt", &error.to_string()))?;
+            if receipt.finished_at <= as_of {
+                receipts.push(receipt);
+            }
         }
         Ok(receipts)
     }

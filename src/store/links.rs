@@ -17,9 +17,9 @@ use sha2::{Digest, Sha256};
 use super::StoreError;
 use super::derived::{Derived, put_meta};
 use crate::ids::{NoticeId, RawId};
-use crate::links::{self, Facts, Judgement, Linking, Role, Verb, Verdict, judge, rule};
+use crate::links::{self, Facts, Judgement, LeftOut, Linking, Role, Total, Verb, Verdict, judge, rule};
 use crate::notice::Stage;
-use crate::records::NoticeSummary;
+use crate::records::{NoticeSummary, PROCEDURE, Worth};
 
 /// Its tables, a step of the derived schema.
 pub(super) const TABLES: &str = "
@@ -85,6 +85,12 @@ pub struct Member {
     pub title: String,
     /// Its first buyer.
     pub buyer: String,
+    /// What it is about in money, in euro.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worth: Option<Worth>,
+    /// Why that amount is not in the totals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
 }
 
 /// The notices of one procedure, by publication, and what connects them.
@@ -94,6 +100,8 @@ pub struct Procedure {
     pub id: String,
     /// At least one.
     pub notices: Vec<Member>,
+    /// What all of them are about in money, each amount once.
+    pub totals: Vec<Total>,
     /// Between them.
     pub links: Vec<StoredLink>,
 }
@@ -118,9 +126,6 @@ pub struct LinkCounts {
     /// The most notices of one.
     pub largest: u64,
 }
-
-/// What leads to a procedure, in the ids that `show` takes.
-pub const PROCEDURE: &str = "procedure:";
 
 /// Links one notice: its number, its keys and facts, and from when on it said so.
 pub(super) fn note(
@@ -477,47 +482,71 @@ impl Derived {
         Ok(linked)
     }
 
+    /// The procedure of each of these notices, as known at a time, under the name that it had then. What was not known
+    /// then is not in the answer.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn procedure_names<'n>(
+        &self,
+        ids: impl Iterator<Item = &'n NoticeId>,
+        as_of: Timestamp,
+    ) -> Result<BTreeMap<NoticeId, NoticeId>, StoreError> {
+        let mut names = BTreeMap::new();
+        for id in ids {
+            if !names.contains_key(id)
+                && let Some((name, members)) = self.members(id, as_of)?
+            {
+                names.extend(members.into_iter().map(|member| (member, name.clone())));
+            }
+        }
+        Ok(names)
+    }
+
+    /// The name and all notices of the procedure of this one, as known at a time; `None` where it was not known then.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn members(&self, id: &NoticeId, as_of: Timestamp) -> Result<Option<(NoticeId, Vec<NoticeId>)>, StoreError> {
+        let error = self.error("read a procedure");
+        let (connection, until) = (self.connection(), as_of.as_second());
+        let Some(number) = number_of(connection, id).map_err(&error)? else { return Ok(None) };
+        if id_of(connection, number).map_err(&error)?.is_none_or(|(first_seen, _)| first_seen > until) {
+            return Ok(None);
+        }
+        let mut members = Vec::new();
+        for member in connected(connection, number, until).map_err(&error)? {
+            members.extend(id_of(connection, member).map_err(&error)?);
+        }
+        members.sort_unstable();
+        let members: Vec<NoticeId> = members.into_iter().map(|(_, id)| NoticeId::new(id)).collect();
+        Ok(members.first().cloned().map(|name| (name, members)))
+    }
+
     /// The procedure that a notice is of, as known at a time; `None` where the notice was not known then.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn procedure(&self, id: &NoticeId, as_of: Option<Timestamp>) -> Result<Option<Procedure>, StoreError> {
-        let error = self.error("read a procedure");
-        let connection = self.connection();
-        let until = as_of.map_or(i64::MAX, Timestamp::as_second);
-        let Some(number) = number_of(connection, id).map_err(&error)? else { return Ok(None) };
-        let seen = id_of(connection, number).map_err(&error)?;
-        if seen.is_none_or(|(first_seen, _)| first_seen > until) {
-            return Ok(None);
-        }
-        let members = connected(connection, number, until).map_err(&error)?;
-        let name = name_of(connection, &members).map_err(&error)?;
-        let name = id_of(connection, name).map_err(&error)?.map(|(_, id)| id).unwrap_or_default();
-        let mut notices = Vec::new();
-        for member in &members {
-            notices.extend(self.member(*member)?);
+        let as_of = as_of.unwrap_or(Timestamp::MAX);
+        let Some((name, ids)) = self.members(id, as_of)? else { return Ok(None) };
+        let mut notices: Vec<NoticeSummary> = Vec::new();
+        for id in &ids {
+            notices.extend(self.summary(id, as_of)?);
         }
         notices.sort_by(|a, b| (a.published_on, a.first_seen, &a.id).cmp(&(b.published_on, b.first_seen, &b.id)));
-        let mut links = Vec::new();
-        for link in self.links_between(&members, until)? {
-            if !links.contains(&link) {
-                links.push(link);
-            }
-        }
-        Ok(Some(Procedure { id: format!("{PROCEDURE}{name}"), notices, links }))
-    }
-
-    fn member(&self, number: i64) -> Result<Option<Member>, StoreError> {
-        let row: Option<(String, i64)> = self
-            .connection()
-            .prepare_cached("SELECT summary, first_seen FROM notices WHERE rowid = ?1")
-            .and_then(|mut statement| statement.query_row([number], |row| row.try_into()).optional())
-            .map_err(self.error("read a notice of a procedure"))?;
-        let Some((summary, first_seen)) = row else { return Ok(None) };
-        let NoticeSummary { id, stage, published_on, title, buyer, .. } =
-            serde_json::from_str(&summary).map_err(|error| self.shape("a summary", &error.to_string()))?;
-        let first_seen = Timestamp::from_second(first_seen).unwrap_or_default();
-        Ok(Some(Member { id, stage, published_on, first_seen, title, buyer }))
+        let links = self.links_between(&ids, as_of.as_second())?;
+        let place = |id: &NoticeId| notices.iter().position(|notice| notice.id == *id);
+        let said: Vec<(usize, usize, links::Kind)> = links
+            .iter()
+            .filter_map(|link| Some((place(&link.from)?, place(&link.to)?, links::Kind::parse(&link.kind)?)))
+            .collect();
+        let (left_out, totals) = links::money(&notices, &said);
+        let members = notices.into_iter().zip(left_out).map(|(notice, left_out)| {
+            let NoticeSummary { id, stage, published_on, first_seen, title, buyer, worth, .. } = notice;
+            Member { id, stage, published_on, first_seen, title, buyer, worth, left_out }
+        });
+        Ok(Some(Procedure { id: format!("{PROCEDURE}{name}"), notices: members.collect(), totals, links }))
     }
 
     /// The links of a notice, of every kind, refused ones too.
@@ -529,15 +558,14 @@ impl Derived {
         number.map_or_else(|| Ok(Vec::new()), |number| self.links_at(number, i64::MAX))
     }
 
-    fn links_between(&self, members: &BTreeSet<i64>, until: i64) -> Result<Vec<StoredLink>, StoreError> {
+    /// Those that count, each once.
+    fn links_between(&self, members: &[NoticeId], until: i64) -> Result<Vec<StoredLink>, StoreError> {
         let mut found = Vec::new();
-        let mut ids = BTreeSet::new();
-        for member in members {
-            ids.extend(id_of(self.connection(), *member).map_err(self.error("read links"))?.map(|(_, id)| id));
-        }
-        for member in members {
-            let links = self.links_at(*member, until)?;
-            let inside = |link: &StoredLink| ids.contains(link.from.as_str()) && ids.contains(link.to.as_str());
+        for id in members {
+            let number = number_of(self.connection(), id).map_err(self.error("read links"))?;
+            let links = number.map_or_else(|| Ok(Vec::new()), |number| self.links_at(number, until))?;
+            // Each is found at both of its ends.
+            let inside = |link: &StoredLink| link.from == *id && members.contains(&link.to);
             found.extend(links.into_iter().filter(|link| inside(link) && link.refused.is_none() && !link.cut));
         }
         Ok(found)

@@ -1,5 +1,7 @@
 //! Links and procedures, from the outside and in the store.
 
+mod pairs;
+
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -7,7 +9,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use tenderwatch::archive::Position;
 use tenderwatch::ids::{NoticeId, RawId, SourceId};
-use tenderwatch::links::{Kind, Verb, Verdict};
+use tenderwatch::links::{Kind, RULES, Verb, Verdict};
 use tenderwatch::notice::{Notice, Organisation, Related, Relation, Stage};
 use tenderwatch::records::{DocumentOutcome, RecordCounts};
 use tenderwatch::store::{Batch, Derived, Kept, PreparedNotice, StoredDocument};
@@ -117,20 +119,25 @@ impl Given {
             relation: Relation::Awards,
             evidence: "OPP-090".to_owned(),
         }));
-        StoredDocument {
-            source: SourceId::from("eu-ted"),
-            raw_id,
-            at: Position::START,
-            name: self.number.to_string(),
-            fetched_at: Timestamp::from_second(self.seen).expect("a time"),
-            detail: false,
-            format: Some("eforms".to_owned()),
-            outcome: DocumentOutcome::Parsed,
-            records: RecordCounts::default(),
-            issues: Vec::new(),
-            notices: vec![PreparedNotice::new(notice)],
-            taken_back: Vec::new(),
-        }
+        stored(notice, Timestamp::from_second(self.seen).expect("a time"))
+    }
+}
+
+/// A document with one notice.
+fn stored(notice: Notice, fetched_at: Timestamp) -> StoredDocument {
+    StoredDocument {
+        source: notice.source.clone(),
+        raw_id: notice.raw_id,
+        at: Position::START,
+        name: notice.id.to_string(),
+        fetched_at,
+        detail: false,
+        format: Some(notice.format.clone()),
+        outcome: DocumentOutcome::Parsed,
+        records: RecordCounts::default(),
+        issues: Vec::new(),
+        notices: vec![PreparedNotice::new(notice)],
+        taken_back: Vec::new(),
     }
 }
 
@@ -165,7 +172,10 @@ impl Ground {
     }
 
     fn take(&mut self, all: &[&Given]) {
-        let documents = all.iter().map(|given| given.stored()).collect();
+        self.apply(all.iter().map(|given| given.stored()).collect());
+    }
+
+    fn apply(&mut self, documents: Vec<StoredDocument>) {
         self.derived.apply(&mut self.kept, Batch { documents, archive_end: Position::START }).expect("stored");
     }
 
@@ -234,4 +244,67 @@ proptest! {
         prop_assert_eq!(ground.procedures(&all, None), before);
         prop_assert_eq!(ground.derived.link_counts().expect("counted"), counts);
     }
+}
+
+#[test]
+fn every_rule_and_reason_is_documented() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/links.md")).expect("there");
+    let rules = RULES.iter().map(|rule| rule.name);
+    let kinds = Kind::ALL.iter().map(|kind| kind.as_str());
+    let reasons = ["twin", "corrected", "cancelled", "superseded", "repeated"];
+    for name in rules.chain(kinds).chain(reasons) {
+        assert!(text.contains(&format!("`{name}`")), "docs/links.md does not name {name}");
+    }
+}
+
+#[test]
+fn nonsense_in_what_a_notice_refers_to_is_an_issue_and_merges_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let nonsense = |ocid: &str, number: u32, date: &str, currency: &str, refers: &str| {
+        let mut package: serde_json::Value =
+            serde_json::from_str(&release(ocid, number, "tender", &format!("Boots {number}"), "Police", "FR"))
+                .expect("JSON");
+        let release = &mut package["releases"][0];
+        release["date"] = format!("{date}T10:00:00Z").into();
+        release["tender"]["value"] = serde_json::json!({ "amount": 1000, "currency": currency });
+        release["tender"]["tenderPeriod"] = serde_json::json!({ "endDate": format!("{date}T10:00:00Z") });
+        release["relatedProcesses"] =
+            serde_json::json!([{ "id": "1", "relationship": ["prior"], "scheme": "ocid", "identifier": refers }]);
+        package.to_string()
+    };
+    // each refers to the other, one to itself, one to what never comes
+    let (one, other, third) = ("ocds-aaaaaa-1", "ocds-aaaaaa-2", "ocds-aaaaaa-3");
+    for (name, text) in [
+        ("1.json", nonsense(one, 1, "0202-11-03", "EURO", other)),
+        ("2.json", nonsense(other, 2, "2205-11-03", "XQX", one)),
+        ("3.json", nonsense(third, 3, "2026-11-03", "EUR", third)),
+        ("4.json", nonsense("ocds-aaaaaa-4", 4, "2026-11-04", "", "ocds-zzzzzz-9")),
+    ] {
+        fs::write(at.join(name), text).expect("written");
+        run(at, &["--now", "2026-11-05T08:00:00Z", "import", name]).code(0);
+    }
+    let counts = json_of(at, &["links", "list"]);
+    assert_eq!((counts["notices"].as_u64(), counts["procedures"].as_u64()), (Some(4), Some(4)), "{counts}");
+    assert!(counts["waiting"].as_u64() >= Some(1), "{counts}");
+    let codes = |number: u32| -> Vec<String> {
+        let shown = json_of(at, &["show", &format!("ocds-aaaaaa-{number}-{number}")]);
+        assert!(shown["estimated_value"].is_object() || number == 4, "it is kept: {shown}");
+        let issues = shown["issues"].as_array().into_iter().flatten();
+        issues.map(|issue| issue["code"].as_str().expect("text").to_owned()).collect()
+    };
+    for number in [1, 2] {
+        let codes = codes(number);
+        for about in ["date", "currency"] {
+            assert!(codes.iter().any(|code| code.contains(about)), "{about} of {number}: {codes:?}");
+        }
+        let story = json_of(at, &["show", &format!("procedure:ocds-aaaaaa-{number}-{number}")]);
+        assert_eq!((&story["totals"], story["notices"].as_array().map(Vec::len)), (&serde_json::json!([]), Some(1)));
+    }
+    assert!(!codes(3).iter().any(|code| code.contains("currency")));
+    json_of(at, &["--now", "2026-11-05T09:00:00Z", "digest"]);
+    // one id from two sources: two notices of one procedure, whoever was first
+    run(at, &["--now", "2026-11-06T08:00:00Z", "import", "--source", "gb-find-a-tender", "3.json"]).code(0);
+    let counts = json_of(at, &["links", "list"]);
+    assert_eq!((counts["notices"].as_u64(), counts["procedures"].as_u64()), (Some(5), Some(4)), "{counts}");
 }

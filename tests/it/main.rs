@@ -1,6 +1,7 @@
 //! One integration binary: linking the index, HTTP and database crates once instead of ten times.
 
 mod architecture;
+mod as_of;
 mod categories;
 mod cli;
 mod corpus;

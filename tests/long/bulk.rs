@@ -41,8 +41,8 @@ pub fn prove(megabytes: u64) {
         command.args(["--quiet", "--output", "json", "--now", now, "crawl", "xx-bulk"]).arg("--config").arg(&config);
         let started = Instant::now();
         let (peak, receipt) = watch(command);
-        println!("  crawled in {:.1} s: peak {:.0} MiB resident", started.elapsed().as_secs_f64(), mebi(peak));
-        (peak, receipt)
+        println!("  crawled in {:.1} s: peak {:.0} MiB resident", started.elapsed().as_secs_f64(), mebi(peak.all));
+        (peak.all, receipt)
     };
     println!("one file of {megabytes} MB, {releases} releases");
     let (peak, receipt) = crawl("2026-11-21T03:00:00Z");

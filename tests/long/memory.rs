@@ -113,7 +113,7 @@ fn crawl(plan: &Plan, folder: &Path) -> u64 {
 /// Runs to the end, checks what was stored, and returns the most memory that the process ever had resident.
 fn run(what: &str, command: Command, notices: u64, data: &Path) -> u64 {
     let started = Instant::now();
-    let (peak, _) = watch(command);
+    let peak = watch(command).0.all;
     let took = started.elapsed().as_secs_f64();
     let layout = tenderwatch::store::Layout::new(data);
     let stored =
@@ -123,19 +123,31 @@ fn run(what: &str, command: Command, notices: u64, data: &Path) -> u64 {
     peak
 }
 
-/// Runs to the end; the most memory that the process ever had resident, and what it printed.
-pub fn watch(mut command: Command) -> (u64, String) {
+/// The most memory that a process ever had, in bytes.
+#[derive(Clone, Copy, Default)]
+pub struct Peak {
+    /// Resident, with the pages of files that it has mapped: the index while its parts are merged. The system takes those
+    /// back whenever it wants to.
+    pub all: u64,
+    /// Its own, which nobody can take back; looked at every few milliseconds.
+    pub own: u64,
+}
+
+/// Runs to the end; the most memory that the process ever had, and what it printed.
+pub fn watch(mut command: Command) -> (Peak, String) {
     let mut printed = tempfile::tempfile().expect("a file");
     let output = printed.try_clone().expect("the same file");
     command.env_remove("TENDERWATCH_DATA_DIR").stdin(Stdio::null()).stdout(output);
     let mut child = command.spawn().expect("the binary starts");
     let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
+    let mut peak = Peak::default();
     let ended = loop {
         if let Ok(text) = std::fs::read_to_string(&status) {
-            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kibi = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-            peak = peak.max(kibi.unwrap_or(0) << 10);
+            let bytes = |name: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name));
+                line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) << 10
+            };
+            peak = Peak { all: peak.all.max(bytes("VmHWM:")), own: peak.own.max(bytes("RssAnon:")) };
         }
         if let Some(ended) = child.try_wait().expect("asked") {
             break ended;

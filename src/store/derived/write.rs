@@ -53,7 +53,8 @@ impl PreparedNotice {
     }
 }
 
-fn summary(notice: &Notice) -> NoticeSummary {
+/// What lists and counts need of a notice; when it was first seen is not in it.
+pub(super) fn summary(notice: &Notice) -> NoticeSummary {
     let (lang, title) = notice.title.first().unwrap_or(("", ""));
     NoticeSummary {
         id: notice.id.clone(),
@@ -98,8 +99,8 @@ pub(super) fn insert_document(transaction: &Transaction<'_>, document: &StoredDo
     let issues = (!document.issues.is_empty()).then(|| serde_json::to_string(&document.issues).expect("plain data"));
     transaction
         .prepare_cached(
-            "INSERT INTO documents (source, raw_id, at, name, format, code, reason, issues, records)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            "INSERT INTO documents (source, raw_id, at, name, format, code, reason, issues, records, fetched_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             document.source.as_str(),
@@ -110,7 +111,8 @@ pub(super) fn insert_document(transaction: &Transaction<'_>, document: &StoredDo
             code,
             reason,
             issues,
-            records
+            records,
+            document.fetched_at.as_second()
         ])?;
     let mut taken_back = transaction
         .prepare_cached("INSERT INTO taken_back (notice_id, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
