@@ -47,7 +47,7 @@ const WORDS: &[&str] = &[
 ];
 
 fn main() {
-    let most = std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(1_000_000_u64);
+    let most = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(1_000_000_u64);
     let folder = tempfile::tempdir().expect("a folder");
     let mut linked = Ground::new(&folder.path().join("linked"));
     let mut bare = Ground::new(&folder.path().join("bare"));
@@ -102,7 +102,10 @@ fn notice(number: u64) -> Notice {
     let (kind, call) = match number % 10 {
         0..=5 => ("call", number),
         // some thousand notices ago at most
-        6..=8 => ("result", (number - number % 10).saturating_sub(number.wrapping_mul(7919) % 5000 / 10 * 10)),
+        6..=8 => {
+            let group = number / 10;
+            ("result", (group - number.wrapping_mul(7919) % 500 % (group + 1)) * 10)
+        }
         _ => ("twin", number - 9),
     };
     let source = if kind == "twin" { "xx-gazette" } else { "eu-ted" };

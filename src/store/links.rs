@@ -38,7 +38,7 @@ pub(super) const TABLES: &str = "
     CREATE INDEX verdicts_b ON verdicts (b);";
 
 /// Claimants of one key that are compared with a new one: the oldest. More than that are connected through them.
-const MAX_CLAIMANTS: i64 = 64;
+const MAX_CLAIMANTS: usize = 64;
 /// The rule of what the operator forced.
 const OPERATOR: &str = "operator";
 /// With which rules the stored notices were linked.
@@ -143,18 +143,12 @@ pub(super) fn note(
         "INSERT INTO claims (key, notice, role, since) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET since = min(since, ?4)",
     )?;
-    let mut others = transaction.prepare_cached(
-        "SELECT notice, role, since FROM claims WHERE key = ?1 AND notice <> ?2 AND role BETWEEN ?3 AND ?4
-         ORDER BY since, notice LIMIT ?5",
-    )?;
+    let any_verdict = has_verdicts(transaction)?;
     let mut known: HashMap<i64, Facts> = HashMap::new();
     for claim in claims {
-        insert.execute(params![claim.hash(), number, claim.role.number(), since])?;
-        let (first, last) = claim.role.meets().into_inner();
-        let found: Vec<(i64, i64, i64)> = others
-            .query_map(params![claim.hash(), number, first, last, MAX_CLAIMANTS], |row| row.try_into())?
-            .collect::<Result<_, _>>()?;
-        for (other, role, other_since) in found {
+        let key = claim.hash();
+        insert.execute(params![key, number, claim.role.number(), since])?;
+        for (other, role, other_since) in claimants(transaction, key, number, claim.role)? {
             let Some(role) = Role::from_number(role) else { continue };
             let other_facts = match known.entry(other) {
                 std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -187,14 +181,36 @@ pub(super) fn note(
                 evidence: &claim.key,
                 refused,
             };
-            row.put(transaction)?;
+            row.put(transaction, any_verdict)?;
         }
     }
-    let verdicts = verdicts_of(transaction, id)?;
-    for verdict in verdicts {
-        force(transaction, &verdict)?;
+    if any_verdict {
+        for verdict in verdicts_of(transaction, id)? {
+            force(transaction, &verdict)?;
+        }
     }
     Ok(())
+}
+
+/// Who else claims a key in a role that means something to this one: notice, role and since when, oldest first. Nearly always
+/// few; only where they are many does the database have to choose and sort them.
+fn claimants(connection: &Connection, key: i64, number: i64, role: Role) -> rusqlite::Result<Vec<(i64, i64, i64)>> {
+    // No more parameters than the key: SQLite plans a statement anew when a bound that it is compared with changes.
+    let mut statement = connection.prepare_cached("SELECT notice, role, since FROM claims WHERE key = ?1 LIMIT 65")?;
+    let mut found: Vec<(i64, i64, i64)> =
+        statement.query_map([key], |row| row.try_into())?.collect::<Result<_, _>>()?;
+    let meets = role.meets();
+    if found.len() > MAX_CLAIMANTS {
+        let mut statement = connection.prepare_cached(
+            "SELECT notice, role, since FROM claims WHERE key = ?1 AND notice <> ?2 AND role BETWEEN ?3 AND ?4
+             ORDER BY since, notice, role LIMIT 64",
+        )?;
+        let rows = statement.query_map(params![key, number, meets.start(), meets.end()], |row| row.try_into())?;
+        return rows.collect();
+    }
+    found.retain(|(notice, role, _)| *notice != number && meets.contains(role));
+    found.sort_unstable_by_key(|(notice, role, since)| (*since, *notice, *role));
+    Ok(found)
 }
 
 struct Row<'r> {
@@ -209,7 +225,7 @@ struct Row<'r> {
 }
 
 impl Row<'_> {
-    fn put(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    fn put(&self, transaction: &Transaction<'_>, any_verdict: bool) -> rusqlite::Result<()> {
         let merges = self.kind.merges() && self.refused.is_none();
         transaction
             .prepare_cached(
@@ -228,7 +244,7 @@ impl Row<'_> {
                 merges,
                 self.refused
             ])?;
-        if merges && !is_cut(transaction, self.a, self.b, i64::MAX)? {
+        if merges && !(any_verdict && is_cut(transaction, self.a, self.b, i64::MAX)?) {
             join(transaction, self.a, self.b)?;
         }
         Ok(())
@@ -285,11 +301,13 @@ fn join(transaction: &Transaction<'_>, a: i64, b: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
+fn has_verdicts(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM verdicts)")?.query_row([], |row| row.get(0))
+}
+
 /// The last word of the operator on a pair, until then.
 fn is_cut(connection: &Connection, a: i64, b: i64, until: i64) -> rusqlite::Result<bool> {
-    let any: bool =
-        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM verdicts)")?.query_row([], |row| row.get(0))?;
-    if !any {
+    if !has_verdicts(connection)? {
         return Ok(false);
     }
     let last: Option<Option<String>> = connection
@@ -328,7 +346,8 @@ fn force(transaction: &Transaction<'_>, verdict: &Verdict) -> rusqlite::Result<(
     };
     let seen = [id_of(transaction, a)?, id_of(transaction, b)?].into_iter().flatten().map(|(seen, _)| seen);
     let since = seen.fold(verdict.since.as_second(), i64::max);
-    Row { a, b, kind, rule: OPERATOR, score: 1.0, since, evidence: &verdict.reason, refused: None }.put(transaction)
+    Row { a, b, kind, rule: OPERATOR, score: 1.0, since, evidence: &verdict.reason, refused: None }
+        .put(transaction, true)
 }
 
 /// The notices that merging links connect with this one, as known at a time.

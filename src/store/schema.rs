@@ -11,6 +11,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 
+/// Pages in the log before they go into the file: 64 MB, so that a page that many batches touch is written once.
+const CHECKPOINT: u32 = 16_000;
+/// More than are in use at a time: a statement that fell out is compiled anew, which costs as much as running it.
+const STATEMENTS: usize = 64;
+
 /// One of our databases: its version is the number of its steps.
 pub(super) struct Schema {
     /// Step `n` (from 0) leads from version `n` to `n + 1`; step 0 creates the tables.
@@ -44,6 +49,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(error)?;
         connection.busy_timeout(Duration::from_secs(10)).map_err(error)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let found = version_of(&connection).map_err(error)?;
         check_known(path, schema, found)?;
         if found == 0 && schema.durable {
@@ -92,12 +98,13 @@ impl Database {
         let error = |source| sqlite_error(path, schema.advice, "open", source);
         let mut connection = Connection::open(path).map_err(error)?;
         connection.busy_timeout(Duration::from_secs(10)).map_err(error)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let found = version_of(&connection).map_err(error)?;
         check_known(path, schema, found)?;
         let synchronous = if schema.durable { "FULL" } else { "NORMAL" };
         connection
             .execute_batch(&format!(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-8000;"
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-8000; PRAGMA wal_autocheckpoint={CHECKPOINT};"
             ))
             .map_err(error)?;
         if (found as usize) < schema.steps.len() {
