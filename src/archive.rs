@@ -4,10 +4,14 @@
 //! between two records. The store follows the log and remembers the position it has applied, so a crash
 //! between the two is caught up by replaying. It knows nothing about what the documents mean.
 //!
-//! A record: magic, sizes, the SHA-256 of the bytes, the [`Origin`] as JSON, the bytes as one zstd frame, a
+//! A record: magic, sizes, the SHA-256 of the bytes, the [`Origin`] as JSON and the bytes in one zstd frame, a
 //! CRC-32 over all of it. A torn tail (a crash during a write) fails the CRC and is cut off by the next writer.
+//! The magic says what the frame was packed with; that dictionary lies beside the packs too (`documents-1.zst`), so that
+//! an archive can be read without this program. Records of before there were dictionaries (`TWR1`) have the origin
+//! before the frame.
 
-use std::cell::RefCell;
+pub(crate) mod frames;
+
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -16,20 +20,21 @@ use bytes::Bytes;
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use zstd::bulk::Compressor;
 
+use self::frames::Packing;
 use crate::ids::RawId;
 use crate::raw::{Origin, RawDocument};
 
 const PACK_MAGIC: &[u8; 8] = b"TWPACK1\n";
-const RECORD_MAGIC: &[u8; 4] = b"TWR1";
+/// How records begin, and what their frames are packed with; the last one is written.
+const RECORD_MAGICS: [(&[u8; 4], Packing); 2] = [(b"TWR1", Packing::Plain), (b"TWR2", Packing::Documents1)];
+const WRITTEN: (&[u8; 4], Packing) = RECORD_MAGICS[1];
 /// magic 4, meta length 4, stored length 8, body length 8, SHA-256 32
 const HEADER: usize = 56;
 const CRC: u64 = 4;
 /// A pack is closed once it is larger than this, so that the tail check at start-up stays cheap.
 const PACK_BYTES: u64 = 64 << 20;
 const META_BYTES: usize = 1 << 20;
-const ZSTD_LEVEL: i32 = 3;
 
 /// A place between two records of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,7 +78,8 @@ pub enum ArchiveError {
 /// A document compressed and hashed, ready to be appended: the costly part, done on any thread.
 pub struct Prepared {
     id: RawId,
-    meta: Vec<u8>,
+    meta_len: usize,
+    /// The origin and the body, packed.
     stored: Vec<u8>,
     body_len: u64,
 }
@@ -81,24 +87,11 @@ pub struct Prepared {
 impl Prepared {
     /// Compresses a document.
     pub fn new(document: &RawDocument) -> Self {
-        Self {
-            id: document.id,
-            meta: serde_json::to_vec(&document.origin).expect("an origin is plain data"),
-            stored: compress(&document.body),
-            body_len: document.body.len() as u64,
-        }
+        let mut bytes = serde_json::to_vec(&document.origin).expect("an origin is plain data");
+        let (meta_len, body_len) = (bytes.len(), document.body.len() as u64);
+        bytes.extend_from_slice(&document.body);
+        Self { id: document.id, meta_len, stored: frames::pack(&bytes, WRITTEN.1), body_len }
     }
-}
-
-thread_local! {
-    /// Setting up a compressor costs more than compressing a small document.
-    static COMPRESSOR: RefCell<Compressor<'static>> =
-        RefCell::new(Compressor::new(ZSTD_LEVEL).expect("a compressor needs only memory"));
-}
-
-/// One zstd frame, as documents and notices are stored.
-pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
-    COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(bytes)).expect("compressing to memory cannot fail")
 }
 
 /// The writing end. There is one per data directory; the writer lock is the caller's.
@@ -166,6 +159,7 @@ impl Archive {
     fn create(folder: &Path, number: u32) -> Result<Self, ArchiveError> {
         let path = pack_path(folder, number);
         let mut file = File::create(&path).map_err(io("create", &path))?;
+        write_dictionary(folder)?;
         file.write_all(PACK_MAGIC).and_then(|()| file.sync_all()).map_err(io("write", &path))?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))?;
         let end = Position { pack: number, offset: PACK_MAGIC.len() as u64 };
@@ -191,7 +185,7 @@ impl Archive {
         let mut crc = Crc::new();
         let mut length = 0u64;
         let header = header(document);
-        for part in [&header[..], &document.meta, &document.stored] {
+        for part in [&header[..], &document.stored] {
             crc.update(part);
             length += part.len() as u64;
             self.write(part)?;
@@ -228,10 +222,21 @@ impl Archive {
     }
 }
 
+/// The dictionary of what is written, beside the packs.
+fn write_dictionary(folder: &Path) -> Result<(), ArchiveError> {
+    let Some((name, packed)) = WRITTEN.1.file() else { return Ok(()) };
+    let path = folder.join(name);
+    if path.metadata().is_ok_and(|found| found.len() == packed.len() as u64) {
+        return Ok(());
+    }
+    let mut file = File::create(&path).map_err(io("create", &path))?;
+    file.write_all(packed).and_then(|()| file.sync_all()).map_err(io("write", &path))
+}
+
 fn header(document: &Prepared) -> [u8; HEADER] {
     let mut header = [0; HEADER];
-    let meta = u32::try_from(document.meta.len()).expect("an origin is far below 4 GiB");
-    header[..4].copy_from_slice(RECORD_MAGIC);
+    let meta = u32::try_from(document.meta_len).expect("an origin is far below 4 GiB");
+    header[..4].copy_from_slice(WRITTEN.0);
     header[4..8].copy_from_slice(&meta.to_le_bytes());
     header[8..16].copy_from_slice(&(document.stored.len() as u64).to_le_bytes());
     header[16..24].copy_from_slice(&document.body_len.to_le_bytes());
@@ -241,6 +246,7 @@ fn header(document: &Prepared) -> [u8; HEADER] {
 
 /// Sizes and address of one record, as its header says.
 struct RecordHead {
+    packing: Packing,
     meta_len: usize,
     stored_len: u64,
     body_len: u64,
@@ -251,7 +257,9 @@ impl RecordHead {
     fn parse(header: &[u8; HEADER]) -> Option<Self> {
         let number = |from: usize| u64::from_le_bytes(header[from..from + 8].try_into().expect("8 bytes"));
         let meta_len = u32::from_le_bytes(header[4..8].try_into().expect("4 bytes")) as usize;
-        (header.starts_with(RECORD_MAGIC) && meta_len <= META_BYTES).then(|| Self {
+        let (_, packing) = RECORD_MAGICS.into_iter().find(|(magic, _)| header.starts_with(*magic))?;
+        (meta_len <= META_BYTES).then(|| Self {
+            packing,
             meta_len,
             stored_len: number(8),
             body_len: number(16),
@@ -259,8 +267,18 @@ impl RecordHead {
         })
     }
 
+    /// What lies between header and check sum.
+    fn packed_len(&self) -> u64 {
+        self.meta_before() as u64 + self.stored_len
+    }
+
+    /// Bytes of an origin that is not in the frame.
+    fn meta_before(&self) -> usize {
+        if self.packing == Packing::Plain { self.meta_len } else { 0 }
+    }
+
     fn length(&self) -> u64 {
-        HEADER as u64 + self.meta_len as u64 + self.stored_len + CRC
+        HEADER as u64 + self.packed_len() + CRC
     }
 }
 
@@ -366,30 +384,33 @@ fn read_record(reader: &mut impl Read, path: &Path, at: u64) -> Result<Option<(R
         return Ok(None);
     }
     let head = RecordHead::parse(&header).ok_or_else(|| damaged(path, at, "no record starts here"))?;
-    let mut meta = vec![0; head.meta_len];
-    if !fill(reader, &mut meta).map_err(io("read", path))? {
-        return Ok(None);
-    }
-    let mut stored = Vec::new();
-    let read = reader.by_ref().take(head.stored_len).read_to_end(&mut stored).map_err(io("read", path))?;
+    let mut packed = Vec::new();
+    let read = reader.by_ref().take(head.packed_len()).read_to_end(&mut packed).map_err(io("read", path))?;
     let mut sum = [0; 4];
-    if (read as u64) < head.stored_len || !fill(reader, &mut sum).map_err(io("read", path))? {
+    if (read as u64) < head.packed_len() || !fill(reader, &mut sum).map_err(io("read", path))? {
         return Ok(None);
     }
     let mut crc = Crc::new();
-    for part in [&header[..], &meta, &stored] {
+    for part in [&header[..], &packed] {
         crc.update(part);
     }
     if crc.sum().to_le_bytes() != sum {
         return Err(damaged(path, at, "the record's check sum is wrong"));
     }
-    let origin: Origin = serde_json::from_slice(&meta).map_err(|error| damaged(path, at, &error.to_string()))?;
-    let capacity = usize::try_from(head.body_len).map_err(|error| damaged(path, at, &error.to_string()))?;
-    let body = zstd::bulk::decompress(&stored, capacity).map_err(|error| damaged(path, at, &error.to_string()))?;
-    if RawId::of(&body) != head.id {
+    let (before, frame) = packed.split_at(head.meta_before());
+    let unpacked = frames::unpack(frame, head.packing).map_err(|error| damaged(path, at, &error.to_string()))?;
+    let unpacked = Bytes::from(unpacked);
+    let inside = head.meta_len - before.len();
+    if unpacked.len() < inside {
+        return Err(damaged(path, at, "the document's sizes are wrong"));
+    }
+    let body = unpacked.slice(inside..);
+    let meta = if before.is_empty() { &unpacked[..inside] } else { before };
+    let origin: Origin = serde_json::from_slice(meta).map_err(|error| damaged(path, at, &error.to_string()))?;
+    if body.len() as u64 != head.body_len || RawId::of(&body) != head.id {
         return Err(damaged(path, at, "the document's hash is wrong"));
     }
-    Ok(Some((RawDocument { id: head.id, origin, body: Bytes::from(body) }, head.length())))
+    Ok(Some((RawDocument { id: head.id, origin, body }, head.length())))
 }
 
 /// Fills the buffer; `false` when the input ends first.
@@ -427,13 +448,13 @@ fn check_record(reader: &mut impl Read, left: u64) -> std::io::Result<Result<u64
         return Ok(Err(CUT));
     }
     let Some(head) = RecordHead::parse(&header) else { return Ok(Err("no record starts here")) };
-    if head.stored_len > left {
+    if head.packed_len() > left {
         return Ok(Err(CUT));
     }
     let mut crc = Crc::new();
     crc.update(&header);
     let mut chunk = vec![0; 1 << 16];
-    let mut missing = head.meta_len as u64 + head.stored_len;
+    let mut missing = head.packed_len();
     while missing > 0 {
         let part = usize::try_from(missing.min(chunk.len() as u64)).expect("at most the chunk's size");
         if !fill(reader, &mut chunk[..part])? {
@@ -459,7 +480,7 @@ fn record_follows(path: &Path, at: u64) -> Result<bool, ArchiveError> {
         let record = &rest[start..];
         matches!(check_record(&mut &record[..], record.len() as u64), Ok(Ok(_)))
     };
-    Ok(memchr::memmem::find_iter(&rest, RECORD_MAGIC).any(whole))
+    Ok(RECORD_MAGICS.iter().any(|(magic, _)| memchr::memmem::find_iter(&rest, *magic).any(whole)))
 }
 
 /// Checks every record of every pack; returns how many there are and their bytes on disk.
@@ -606,6 +627,38 @@ mod tests {
         assert!(error.contains("damaged") && error.contains("000001.pack:8"), "{error}");
         assert_eq!(std::fs::read(&path).expect("reads"), bytes);
         assert!(verify(folder.path()).is_err());
+    }
+
+    #[test]
+    fn archives_of_before_there_were_dictionaries_are_read_and_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = document(b"<ContractNotice>of before</ContractNotice>");
+        let meta = serde_json::to_vec(&old.origin).expect("plain data");
+        let stored = frames::pack(&old.body, Packing::Plain);
+        let plain = Prepared { stored, ..Prepared::new(&old) };
+        let mut head = header(&plain);
+        head[..4].copy_from_slice(b"TWR1");
+        let mut pack = [&PACK_MAGIC[..], &head, &meta, &plain.stored].concat();
+        let mut crc = Crc::new();
+        crc.update(&pack[PACK_MAGIC.len()..]);
+        pack.extend(crc.sum().to_le_bytes());
+        std::fs::write(pack_path(folder.path(), 1), pack).expect("writes");
+        write(folder.path(), &[b"of now".to_vec()]);
+        assert_eq!(bodies(folder.path()), [&old.body[..], b"of now"]);
+    }
+
+    #[test]
+    fn the_dictionary_lies_beside_the_packs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let body = b"<ContractNotice>Boats for the coast guard</ContractNotice>".to_vec();
+        let at = write(folder.path(), std::slice::from_ref(&body));
+        let words = std::fs::read(folder.path().join("documents-1.zst")).expect("there");
+        let words = zstd::decode_all(&words[..]).expect("a frame");
+        let pack = std::fs::read(pack_path(folder.path(), 1)).expect("reads");
+        let frame = usize::try_from(at[0].offset).expect("small") + HEADER;
+        let mut decoder = zstd::bulk::Decompressor::with_dictionary(&words).expect("a decoder");
+        let unpacked = decoder.decompress(&pack[frame..pack.len() - 4], 1 << 10).expect("whole");
+        assert!(unpacked.starts_with(b"{\"source\":\"x\"") && unpacked.ends_with(&body));
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! last. Each step is idempotent and follows the one before it by a position, so a process killed anywhere leaves
 //! a state from which [`Session::open`] catches up.
 
+mod background;
 mod crawling;
 mod importing;
 mod intake;
 mod rebuilding;
+mod rereading;
 
 use std::path::Path;
 
@@ -17,6 +19,7 @@ use jiff::Timestamp;
 pub use self::crawling::{CrawlOptions, crawl, replay};
 pub use self::importing::{DocumentEntry, ImportOptions, import, read_documents};
 pub use self::rebuilding::{decide, rebuild_from_archive, rebuild_index};
+pub use self::rereading::{ReadAnew, SourceChanges, rebuild_changed};
 use crate::archive::{self, Archive, ArchiveError};
 use crate::classify::Classifier;
 use crate::config::Config;
@@ -152,6 +155,12 @@ impl<'w> Session<'w> {
     /// # Errors
     /// When somebody else writes, or archive, store or index cannot be opened.
     pub fn open(workspace: &'w Workspace, command: &str, now: Timestamp) -> Result<Self, IngestError> {
+        background::parsing_goes_last();
+        // the threads of the index are begun in there
+        background::aside(|| Self::open_aside(workspace, command, now))
+    }
+
+    fn open_aside(workspace: &'w Workspace, command: &str, now: Timestamp) -> Result<Self, IngestError> {
         let layout = &workspace.layout;
         let lock = WriterLock::take(layout, command, now)?;
         layout.check()?;

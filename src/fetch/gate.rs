@@ -33,8 +33,13 @@ use crate::records::HostReceipt;
 const TRANSIT: Duration = Duration::from_millis(50);
 /// The same with the handshakes of a new connection, which the next request does without.
 const HANDSHAKE: Duration = Duration::from_millis(250);
-/// So many answers tell how quick the quickest is: fewer may all be late, while many sources begin at once.
-const ENOUGH: u32 = 24;
+/// After so many answers in a row that were no quicker than the quickest, it is known how quick that is. While many sources
+/// begin at once all answers may be late, but then they get quicker one after the other.
+const ENOUGH: u32 = 8;
+/// By less than that no answer is quicker than another.
+const QUICKER: Duration = Duration::from_millis(1);
+/// How well a host's time tells when a request arrived: the quickest answer was quick in part because little was to be done.
+const BLUR: Duration = Duration::from_micros(500);
 /// The runtime's timer is late by up to so much.
 const TIMER: Duration = Duration::from_millis(2);
 /// Where delays are shorter, that is more than a hundredth of the rate.
@@ -340,8 +345,9 @@ pub(super) struct Connection {
 struct Arrivals {
     /// The last connections.
     known: VecDeque<SocketAddr>,
-    /// The quickest answer so far, and how many there were: of connections that stay, and of those for one request.
-    quickest: [(Duration, u32); 2],
+    /// The quickest answer so far, and how many came since it was clearly beaten: of connections that stay, and of those
+    /// for one request.
+    quickest: [(Option<Duration>, u32); 2],
 }
 
 impl Arrivals {
@@ -356,10 +362,11 @@ impl Arrivals {
         if !known && !on.closes {
             return took.min(HANDSHAKE);
         }
-        let (quickest, answers) = &mut self.quickest[usize::from(on.closes)];
-        let late = if *answers < ENOUGH { took } else { took.saturating_sub(*quickest) };
-        *quickest = if *answers == 0 { took } else { took.min(*quickest) };
-        *answers += 1;
+        let (quickest, since) = &mut self.quickest[usize::from(on.closes)];
+        let before = quickest.unwrap_or(Duration::MAX);
+        let late = if *since < ENOUGH { took } else { took.saturating_sub(before) + BLUR };
+        *since = if took.saturating_add(QUICKER) < before && *since < ENOUGH { 0 } else { since.saturating_add(1) };
+        *quickest = Some(took.min(before));
         late.min(TRANSIT)
     }
 }
@@ -416,7 +423,10 @@ async fn wait_until(wake: Instant, delay: Duration) {
         sleep_until(wake.checked_sub(TIMER).unwrap_or(wake)).await;
         std::thread::sleep(wake.saturating_duration_since(Instant::now()));
     }
-    sleep_until(wake).await;
+    // the timer counts whole milliseconds: asked about a moment that has just come, it waits for the next one
+    if Instant::now() < wake {
+        sleep_until(wake).await;
+    }
 }
 
 /// A panic elsewhere does not make a counter wrong.
@@ -675,14 +685,27 @@ mod tests {
     async fn a_host_that_always_takes_its_time_is_asked_as_often_as_any() {
         let same = connection(1);
         let (pace, gate) = (pace(Duration::from_millis(100), 0.0, 1), gate());
-        let mut answers = vec![(30, same); 28];
+        let mut answers = vec![(30, same); 13];
         answers.extend([(37, same), (30, same), (30, same)]);
         let kept = gaps(&gate, pace, &answers).await;
-        assert!(kept[1..26].iter().all(|gap| *gap == 130), "until that is known: {kept:?}");
-        assert_eq!(kept[26..], [100, 100, 100, 107, 100], "one that may have arrived late counts from then");
+        assert!(kept[1..11].iter().all(|gap| *gap == 130), "until that is known: {kept:?}");
+        assert_eq!(kept[11..], [100, 100, 100, 107, 100], "one that may have arrived late counts from then");
         let once = Connection { closes: true, ..same };
-        let closing = gaps(&gate, pace, &[(40, once); 27]).await;
-        assert_eq!(closing[24..], [140, 100, 100]);
+        let closing = gaps(&gate, pace, &[(40, once); 12]).await;
+        assert_eq!(closing[9..], [140, 100, 100]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_get_quicker_and_quicker_are_all_late() {
+        let same = connection(1);
+        let (pace, gate) = (pace(Duration::from_millis(100), 0.0, 1), gate());
+        // a busy start: every third answer is quicker than all before
+        let mut answers = vec![(50, same)];
+        answers.extend((0..30).map(|n| (48 - n / 3 * 2, same)));
+        answers.extend([(28, same); 12]);
+        let kept = gaps(&gate, pace, &answers).await;
+        assert!(kept[2..32].iter().zip(&answers[1..]).all(|(gap, (took, _))| *gap == 100 + took), "{kept:?}");
+        assert_eq!(kept[kept.len() - 3..], [100, 100, 100], "at last it is known");
     }
 
     #[tokio::test(start_paused = true)]

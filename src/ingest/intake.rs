@@ -10,7 +10,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use bytes::Bytes;
 use rayon::prelude::*;
 
-use super::{IngestError, Session, Workspace};
+use super::{IngestError, Session, Workspace, background};
 use crate::analysis::Stems;
 use crate::archive::{self, Archive, Prepared};
 use crate::formats::{ParseError, Reader};
@@ -197,7 +197,10 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
             return;
         }
         let (session, source, quarantined) = (self.session, receipt.source.clone(), receipt.documents.quarantined);
-        let work = move || bring_in(&mut locked(session), batch, SourceReceipt::new(source), quarantined);
+        let work = move || {
+            background::go_last();
+            bring_in(&mut locked(session), batch, SourceReceipt::new(source), quarantined)
+        };
         self.writing = Some((self.threads.spawn(work), documents));
     }
 
@@ -420,10 +423,26 @@ pub(super) fn catch_up(
     if from == archive.end() {
         return Ok(0);
     }
+    let replay = archive::replay(&workspace.layout.archive(), from)?;
+    let count = read_stored(workspace, kept, derived, replay, None)?;
+    if count > 0 {
+        tracing::info!(documents = count, "caught up with {count} archived documents that were not stored yet");
+    }
+    Ok(count)
+}
+
+/// Reads archived documents into the store. How far that brings it is after the last one, unless `end` says where.
+pub(super) fn read_stored(
+    workspace: &Workspace,
+    kept: &mut Kept,
+    derived: &mut Derived,
+    documents: impl Iterator<Item = Result<(RawDocument, archive::Position, archive::Position), archive::ArchiveError>>,
+    end: Option<archive::Position>,
+) -> Result<u64, IngestError> {
     let mut batch = Vec::new();
     let mut bytes = 0;
     let mut count = 0;
-    let mut replay = archive::replay(&workspace.layout.archive(), from)?.peekable();
+    let mut replay = documents.peekable();
     while let Some(record) = replay.next() {
         let (document, at, next) = record?;
         bytes += document.body.len();
@@ -434,12 +453,9 @@ pub(super) fn catch_up(
                 .par_drain(..)
                 .map(|(document, at)| Reading::of(&document, None, workspace).stored(&document, at))
                 .collect();
-            derived.apply(kept, Batch { documents, archive_end: next })?;
+            derived.apply(kept, Batch { documents, archive_end: end.unwrap_or(next) })?;
             bytes = 0;
         }
-    }
-    if count > 0 {
-        tracing::info!(documents = count, "caught up with {count} archived documents that were not stored yet");
     }
     Ok(count)
 }

@@ -1,5 +1,8 @@
 //! Derived state, made anew: labels after definitions changed, the index from the store, everything from the archive.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use jiff::Timestamp;
 use rayon::prelude::*;
 
@@ -10,7 +13,7 @@ use crate::doubts;
 use crate::links::Verdict;
 use crate::rates::Rates;
 use crate::search::IndexWriter;
-use crate::store::{Derived, Kept, PreparedNotice, StoreError, WriterLock};
+use crate::store::{Derived, Kept, Layout, PreparedNotice, StoreError, WriterLock};
 
 const CHUNK: usize = 256;
 /// With which definitions the stored notices were labelled.
@@ -19,7 +22,7 @@ const KINDS: &str = "buyers";
 /// With which reference rates their values in euro were computed.
 const RATES: &str = "rates";
 /// With which versions of formats and definitions the stored notices were read.
-const READERS: &str = "readers";
+pub(super) const READERS: &str = "readers";
 
 /// What the labels of stored notices rest on: the key in the store, and what stands there when they are up to date.
 fn foundations(workspace: &Workspace) -> [(&'static str, String); 3] {
@@ -31,7 +34,7 @@ fn foundations(workspace: &Workspace) -> [(&'static str, String); 3] {
     ]
 }
 
-fn note_foundations(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
+pub(super) fn note_foundations(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
     for (key, wanted) in foundations(workspace) {
         derived.set_meta(key, &wanted)?;
     }
@@ -114,25 +117,43 @@ pub fn decide(workspace: &Workspace, verdict: &Verdict, now: Timestamp) -> Resul
 /// Says so when documents were read by formats or definitions that have changed since. Nothing is read anew here: that
 /// may take hours, and is `rebuild --from-archive`.
 pub(super) fn note_readers(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
-    let now = workspace.readers.versions();
-    let stored = derived.meta(READERS)?.unwrap_or_default();
-    let then: Vec<(&str, &str)> = stored.split(' ').filter_map(|entry| entry.rsplit_once('/')).collect();
-    let version_then = |name: &str| then.iter().find(|(known, _)| *known == name).map(|(_, version)| *version);
+    let stored = derived.meta(READERS)?;
+    let then = read_with(stored.as_deref());
     let mut entries = Vec::new();
-    for (name, version) in &now {
-        let read_with = version_then(name).unwrap_or(version);
-        if read_with != version {
+    for (name, version) in workspace.readers.versions() {
+        let version_then = then.get(name.as_str()).copied().unwrap_or(&version);
+        if version_then != version {
             tracing::warn!(
-                "{name} changed since documents were read by it; `tenderwatch rebuild --from-archive` reads them anew"
+                "{name} changed since documents were read by it; `tenderwatch rebuild --changed` reads them anew"
             );
         }
-        entries.push(format!("{name}/{read_with}"));
+        entries.push(format!("{name}/{version_then}"));
     }
     let entries = entries.join(" ");
-    if entries != stored {
+    if stored.as_deref() != Some(&entries) {
         derived.set_meta(READERS, &entries)?;
     }
     Ok(())
+}
+
+/// Version by name.
+fn read_with(stored: Option<&str>) -> BTreeMap<&str, &str> {
+    stored.unwrap_or_default().split(' ').filter_map(|entry| entry.rsplit_once('/')).collect()
+}
+
+/// The formats and definitions that are others than those the documents were read with, and whether there are new ones.
+pub(super) fn changed_readers(workspace: &Workspace, derived: &Derived) -> Result<(Vec<String>, bool), IngestError> {
+    let stored = derived.meta(READERS)?;
+    let then = read_with(stored.as_deref());
+    let (mut changed, mut added) = (Vec::new(), false);
+    for (name, version) in workspace.readers.versions() {
+        match then.get(name.as_str()) {
+            Some(before) if *before != version => changed.push(name),
+            Some(_) => {}
+            None => added = true,
+        }
+    }
+    Ok((changed, added))
 }
 
 /// Applies the store's changes that the index does not have yet.
@@ -215,32 +236,38 @@ pub fn rebuild_from_archive(workspace: &Workspace, now: jiff::Timestamp) -> Resu
     note_foundations(workspace, &mut derived)?;
     note_readers(workspace, &mut derived)?;
     derived.close()?;
-    let target = layout.derived();
-    for side in ["-wal", "-shm"] {
-        let mut name = target.clone().into_os_string();
-        name.push(side);
-        remove_if_there(std::path::Path::new(&name))?;
-    }
-    std::fs::rename(&fresh, &target).map_err(|source| StoreError::Io {
-        action: "put in place",
-        path: target,
-        source,
-    })?;
+    put_in_place(layout, &fresh)?;
     let derived = Derived::open_writer(&layout.derived())?;
     build_index(workspace, &derived, "everything is rebuilt from the archive")?.close()?;
     Ok(documents)
 }
 
-fn remove_database(path: &std::path::Path) -> Result<(), IngestError> {
+/// The new store in the place of the old one.
+pub(super) fn put_in_place(layout: &Layout, fresh: &Path) -> Result<(), IngestError> {
+    let target = layout.derived();
+    for side in ["-wal", "-shm"] {
+        let mut name = target.clone().into_os_string();
+        name.push(side);
+        remove_if_there(Path::new(&name))?;
+    }
+    std::fs::rename(fresh, &target).map_err(|source| StoreError::Io {
+        action: "put in place",
+        path: target,
+        source,
+    })?;
+    Ok(())
+}
+
+pub(super) fn remove_database(path: &Path) -> Result<(), IngestError> {
     for side in ["", "-wal", "-shm"] {
         let mut name = path.to_owned().into_os_string();
         name.push(side);
-        remove_if_there(std::path::Path::new(&name))?;
+        remove_if_there(Path::new(&name))?;
     }
     Ok(())
 }
 
-fn remove_if_there(path: &std::path::Path) -> Result<(), IngestError> {
+fn remove_if_there(path: &Path) -> Result<(), IngestError> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(StoreError::Io { action: "remove", path: path.to_owned(), source }.into())

@@ -17,9 +17,8 @@ const MAX_WORDS: usize = 40;
 /// A description of fewer words tells no notice from its like.
 const TOLD: usize = 8;
 
-/// The projection. Its JSON is a list, so that a million of them stay small.
+/// The projection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Stored", from = "Stored")]
 pub struct Facts {
     /// Who published it.
     pub source: String,
@@ -40,6 +39,7 @@ pub struct Facts {
     /// The day of publication.
     pub published: Option<Date>,
     /// The estimate or the award, as said, with its currency.
+    #[serde(with = "as_text")]
     pub value: Option<(Decimal, String)>,
     /// Divisions and groups of the CPV codes: their first three digits, sorted.
     pub cpv: Vec<String>,
@@ -53,52 +53,32 @@ pub struct Facts {
     pub refers: Vec<i64>,
 }
 
-type Stored = (
-    (String, Stage, String, Vec<String>, Vec<u64>, Vec<u32>, Vec<String>),
-    (
-        Option<Date>,
-        Option<Date>,
-        Option<(Decimal, String)>,
-        Vec<String>,
-        usize,
-        Option<u64>,
-        Option<(String, u64)>,
-        Vec<i64>,
-    ),
-);
+impl Facts {
+    /// As they are stored: a million of them stay small.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("facts are plain data")
+    }
 
-impl From<Facts> for Stored {
-    fn from(facts: Facts) -> Self {
-        let Facts { source, stage, version, countries, buyers, title, numbers, .. } = facts;
-        let Facts { deadline, published, value, cpv, lots, description, process, refers, .. } = facts;
-        (
-            (source, stage, version, countries, buyers, title, numbers),
-            (deadline, published, value, cpv, lots, description, process, refers),
-        )
+    /// Reads what is stored; `None` where it is something else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
     }
 }
 
-impl From<Stored> for Facts {
-    fn from((first, second): Stored) -> Self {
-        let (source, stage, version, countries, buyers, title, numbers) = first;
-        let (deadline, published, value, cpv, lots, description, process, refers) = second;
-        Self {
-            source,
-            stage,
-            version,
-            countries,
-            buyers,
-            title,
-            numbers,
-            deadline,
-            published,
-            value,
-            cpv,
-            lots,
-            description,
-            process,
-            refers,
-        }
+/// An amount as text: its own shape asks the format what is there, and the stored one does not say.
+mod as_text {
+    use rust_decimal::Decimal;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+    pub fn serialize<S: Serializer>(value: &Option<(Decimal, String)>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.as_ref().map(|(amount, currency)| (amount.to_string(), currency)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(Decimal, String)>, D::Error> {
+        let value: Option<(String, String)> = Option::deserialize(deserializer)?;
+        let read = |(amount, currency): (String, String)| amount.parse().map(|amount| (amount, currency));
+        value.map(read).transpose().map_err(|error: rust_decimal::Error| de::Error::custom(error))
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Total {
 /// one procedure by publication; `links` say who is what of whom, by their places.
 pub fn money(notices: &[NoticeSummary], links: &[(usize, usize, Kind)]) -> (Vec<Option<LeftOut>>, Vec<Total>) {
     let mut left_out: Vec<Option<LeftOut>> = vec![None; notices.len()];
+    // who speaks in whose place; two that are both twins and corrections of each other leave one of them out
+    let mut speaker: Vec<Option<usize>> = vec![None; notices.len()];
     let has_amount = |at: usize| notices[at].worth.is_some();
     for (from, to, kind) in links.iter().copied() {
         let (first, last) = (from.min(to), from.max(to));
@@ -64,6 +66,11 @@ pub fn money(notices: &[NoticeSummary], links: &[(usize, usize, Kind)]) -> (Vec<
             _ => continue,
         };
         if has_amount(at) && (left_out[at].is_none() || because == Because::Cancelled) {
+            let spoken_for = std::iter::successors(Some(of), |next| speaker[*next]).any(|next| next == at);
+            if spoken_for && because != Because::Cancelled {
+                continue;
+            }
+            speaker[at] = (because != Because::Cancelled).then_some(of);
             left_out[at] = Some(LeftOut { because, of: notices[of].id.clone() });
         }
     }
@@ -173,6 +180,19 @@ mod tests {
         );
         let sums: Vec<_> = totals.iter().map(|total| (total.money.amount, total.money.kind, total.notices)).collect();
         assert_eq!(sums, [(Decimal::from(90), Award, 2), (Decimal::from(120), Estimate, 1)]);
+    }
+
+    #[test]
+    fn of_two_that_speak_for_each_other_one_counts() {
+        let said = Some((MoneyKind::Estimate, 100));
+        let notices = [0, 1].map(|number| notice(number, Stage::Competition, said));
+        for links in
+            [[(0, 1, Kind::Changes), (1, 0, Kind::SameNotice)], [(1, 0, Kind::SameNotice), (0, 1, Kind::Changes)]]
+        {
+            let (left_out, totals) = money(&notices, &links);
+            assert_eq!(left_out.iter().flatten().count(), 1, "{left_out:?}");
+            assert_eq!(totals[0].money.amount, Decimal::from(100));
+        }
     }
 
     fn procedure() -> impl Strategy<Value = (Vec<NoticeSummary>, Vec<(usize, usize, Kind)>)> {

@@ -1,5 +1,6 @@
 //! What can be recreated from the archive: documents and their fate, notices, labels, the change sequence.
 
+mod anew;
 mod counts;
 mod known;
 mod write;
@@ -20,6 +21,7 @@ use super::links;
 use super::schema::{Database, Schema};
 use super::{StoreError, id_range, position_parse, position_text};
 use crate::archive::Position;
+use crate::archive::frames::{self, Packing};
 use crate::ids::{NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 use crate::notice::Notice;
@@ -62,10 +64,12 @@ const SCHEMA: Schema = Schema {
         // When a document came, and a way to the notices that have said something else before.
         "ALTER TABLE documents ADD COLUMN fetched_at INTEGER NOT NULL DEFAULT 0;
          CREATE INDEX notices_changed ON notices (valid_from) WHERE valid_from > first_seen;",
+        links::ENDED,
     ],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
     durable: false,
+    page: 16 << 10,
 };
 
 /// What a notice said from some time on.
@@ -111,6 +115,15 @@ pub struct Batch {
     pub documents: Vec<StoredDocument>,
     /// The archive position after them.
     pub archive_end: Position,
+}
+
+/// What tells a store from any other.
+const IDENTITY: &str = "identity";
+/// The highest change number there ever was, where the notice that had it may be gone.
+const CHANGES: &str = "changes";
+
+fn new_identity() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }
 
 /// What a batch changed.
@@ -162,13 +175,23 @@ impl Derived {
     /// When it is damaged or newer than the program.
     pub fn open_writer(path: &Path) -> Result<Self, StoreError> {
         let derived = Self { database: Database::open_writer(path, &SCHEMA)? };
-        let identity = format!("{:016x}", fastrand::u64(..));
         derived
             .database
             .connection
-            .execute("INSERT INTO meta (key, value) VALUES ('identity', ?1) ON CONFLICT DO NOTHING", [identity])
+            .execute(
+                "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                [IDENTITY, &new_identity()],
+            )
             .map_err(derived.database.error("name the store"))?;
         Ok(derived)
+    }
+
+    /// Another identity: no index that followed it so far follows it any longer.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn rename(&mut self) -> Result<(), StoreError> {
+        self.set_meta(IDENTITY, &new_identity())
     }
 
     /// What tells this store from any other that was ever made: equal change numbers of two stores mean nothing.
@@ -176,7 +199,7 @@ impl Derived {
     /// # Errors
     /// What SQLite says.
     pub fn identity(&self) -> Result<String, StoreError> {
-        Ok(self.meta("identity")?.unwrap_or_default())
+        Ok(self.meta(IDENTITY)?.unwrap_or_default())
     }
 
     /// Writes everything into the file itself, so that it can be moved.
@@ -240,7 +263,12 @@ impl Derived {
     pub fn change_seq(&self) -> Result<u64, StoreError> {
         self.database
             .connection
-            .query_row("SELECT coalesce(max(seq), 0) FROM notices", [], |row| row.get(0))
+            .query_row(
+                "SELECT max(coalesce((SELECT max(seq) FROM notices), 0),
+                     coalesce((SELECT cast(value AS INTEGER) FROM meta WHERE key = ?1), 0))",
+                [CHANGES],
+                |row| row.get(0),
+            )
             .map_err(self.database.error("read the change sequence"))
     }
 
@@ -395,6 +423,18 @@ impl Derived {
         Ok(found)
     }
 
+    /// One of them by its number; `None` for the one that stands.
+    pub(super) fn version(&self, id: &str, number: Option<i64>) -> Result<Notice, StoreError> {
+        let sql = "SELECT notice FROM versions WHERE notice_id = ?1 AND number = ?2 UNION ALL
+                   SELECT notice FROM notices WHERE id = ?1 AND ?2 IS NULL";
+        let blob: Vec<u8> = self
+            .connection()
+            .prepare_cached(sql)
+            .and_then(|mut row| row.query_row(params![id, number], |row| row.get(0)))
+            .map_err(self.database.error("read a version"))?;
+        self.read_notice(id, &blob, 0)
+    }
+
     /// Since when a publisher has taken this notice back; `None` where it has not, or has published it anew since.
     ///
     /// # Errors
@@ -530,7 +570,7 @@ impl Derived {
 
     fn read_notice(&self, id: &str, blob: &[u8], first_seen: i64) -> Result<Notice, StoreError> {
         let read = || -> Result<Notice, String> {
-            let json = zstd::decode_all(blob).map_err(|error| error.to_string())?;
+            let json = frames::unpack(blob, Packing::Notices1).map_err(|error| error.to_string())?;
             let mut notice: Notice = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
             notice.first_seen = Timestamp::from_second(first_seen).ok();
             Ok(notice)

@@ -40,6 +40,7 @@ const SCHEMA: Schema = Schema {
     keeps_rows_of: &["cursors", "runs", "receipts", "first_seen"],
     advice: "it is never rebuilt: bring it back from a backup",
     durable: true,
+    page: 4 << 10,
 };
 
 /// What became of a detail that was asked for.

@@ -37,8 +37,21 @@ pub(super) const TABLES: &str = "
     CREATE INDEX verdicts_a ON verdicts (a);
     CREATE INDEX verdicts_b ON verdicts (b);";
 
+/// A later step: a link that a later version contradicts ends there and may begin again, and facts are stored small. The
+/// rules' other version has every notice linked anew.
+pub(super) const ENDED: &str = "
+    DROP TABLE links;
+    CREATE TABLE links (a INTEGER NOT NULL, b INTEGER NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL,
+        score REAL NOT NULL, since INTEGER NOT NULL, ended INTEGER, evidence TEXT NOT NULL, merges INTEGER NOT NULL,
+        refused TEXT, PRIMARY KEY (a, b, kind, rule, since)) STRICT, WITHOUT ROWID;
+    CREATE INDEX links_b ON links (b);
+    DROP TABLE facts;
+    CREATE TABLE facts (notice INTEGER PRIMARY KEY, facts BLOB NOT NULL) STRICT;";
+
 /// Claimants of one key that are compared with a new one: the oldest. More than that are connected through them.
 const MAX_CLAIMANTS: usize = 64;
+/// Versions that are linked in one transaction when all are linked anew.
+const CHUNK: i64 = 256;
 /// The rule of what the operator forced.
 const OPERATOR: &str = "operator";
 /// With which rules the stored notices were linked.
@@ -138,7 +151,7 @@ pub(super) fn note(
     let Linking { claims, facts } = linking;
     transaction
         .prepare_cached("INSERT INTO facts (notice, facts) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET facts = ?2")?
-        .execute(params![number, serde_json::to_string(facts).expect("plain data")])?;
+        .execute(params![number, facts.to_bytes()])?;
     let mut insert = transaction.prepare_cached(
         "INSERT INTO claims (key, notice, role, since) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET since = min(since, ?4)",
@@ -227,11 +240,41 @@ struct Row<'r> {
 impl Row<'_> {
     fn put(&self, transaction: &Transaction<'_>, any_verdict: bool) -> rusqlite::Result<()> {
         let merges = self.kind.merges() && self.refused.is_none();
+        let keys = params![self.a, self.b, self.kind.as_str(), self.rule];
+        let last: Option<(i64, Option<i64>, bool)> = transaction
+            .prepare_cached(
+                "SELECT since, ended, refused IS NOT NULL FROM links WHERE a = ?1 AND b = ?2 AND kind = ?3 AND rule = ?4
+                 ORDER BY since DESC LIMIT 1",
+            )?
+            .query_row(keys, |row| row.try_into())
+            .optional()?;
+        let counts = self.refused.is_none();
+        // from when on, until when, and the row that it takes the place of
+        let (since, ended, merged, place) = match last {
+            None => (self.since, None, merges, None),
+            // what counted until now ends
+            Some((since, None, false)) if !counts && since < self.since => {
+                (since, Some(self.since), self.kind.merges(), Some(since))
+            }
+            // what ended begins again
+            Some((since, Some(ended), _)) if counts && ended <= self.since && since < self.since => {
+                (self.since, None, merges, None)
+            }
+            // it ended, and is contradicted again
+            Some((since, Some(ended), _)) if !counts => (since, Some(ended), self.kind.merges(), Some(since)),
+            // it was contradicted from the beginning
+            Some((since, None, true)) if counts => (self.since, None, merges, Some(since)),
+            Some((since, ..)) => (since.min(self.since), None, merges, Some(since)),
+        };
+        if let Some(place) = place {
+            transaction
+                .prepare_cached("DELETE FROM links WHERE a = ?1 AND b = ?2 AND kind = ?3 AND rule = ?4 AND since = ?5")?
+                .execute(params![self.a, self.b, self.kind.as_str(), self.rule, place])?;
+        }
         transaction
             .prepare_cached(
-                "INSERT INTO links (a, b, kind, rule, score, since, evidence, merges, refused)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                 ON CONFLICT DO UPDATE SET score = ?5, since = min(since, ?6), evidence = ?7, merges = ?8, refused = ?9",
+                "INSERT OR REPLACE INTO links (a, b, kind, rule, score, since, ended, evidence, merges, refused)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
                 self.a,
@@ -239,11 +282,15 @@ impl Row<'_> {
                 self.kind.as_str(),
                 self.rule,
                 self.score,
-                self.since,
+                since,
+                ended,
                 self.evidence,
-                merges,
+                merged,
                 self.refused
             ])?;
+        if ended.is_some() {
+            settle(transaction, &BTreeSet::from([self.a, self.b]))?;
+        }
         if merges && !(any_verdict && is_cut(transaction, self.a, self.b, i64::MAX)?) {
             join(transaction, self.a, self.b)?;
         }
@@ -252,11 +299,11 @@ impl Row<'_> {
 }
 
 fn facts_of(connection: &Connection, number: i64) -> rusqlite::Result<Option<Facts>> {
-    let text: Option<String> = connection
+    connection
         .prepare_cached("SELECT facts FROM facts WHERE notice = ?1")?
-        .query_row([number], |row| row.get(0))
-        .optional()?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+        .query_row([number], |row| Ok(row.get_ref(0)?.as_blob().ok().and_then(Facts::from_bytes)))
+        .optional()
+        .map(Option::flatten)
 }
 
 fn id_of(connection: &Connection, number: i64) -> rusqlite::Result<Option<(i64, String)>> {
@@ -355,8 +402,8 @@ fn connected(connection: &Connection, number: i64, until: i64) -> rusqlite::Resu
     let mut found = BTreeSet::from([number]);
     let mut open = vec![number];
     let mut statement = connection.prepare_cached(
-        "SELECT b FROM links WHERE a = ?1 AND merges = 1 AND since <= ?2
-         UNION SELECT a FROM links WHERE b = ?1 AND merges = 1 AND since <= ?2",
+        "SELECT b FROM links WHERE a = ?1 AND merges = 1 AND since <= ?2 AND (ended IS NULL OR ended > ?2)
+         UNION SELECT a FROM links WHERE b = ?1 AND merges = 1 AND since <= ?2 AND (ended IS NULL OR ended > ?2)",
     )?;
     while let Some(at) = open.pop() {
         let others: Vec<i64> = statement.query_map(params![at, until], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -384,7 +431,7 @@ fn name_of(connection: &Connection, members: &BTreeSet<i64>) -> rusqlite::Result
 }
 
 /// Computes the procedures of these notices anew, and those of all who were with them.
-fn settle(transaction: &Transaction<'_>, seeds: &BTreeSet<i64>) -> rusqlite::Result<()> {
+pub(super) fn settle(transaction: &Transaction<'_>, seeds: &BTreeSet<i64>) -> rusqlite::Result<()> {
     let mut affected = BTreeSet::new();
     for seed in seeds {
         affected.insert(*seed);
@@ -470,7 +517,6 @@ impl Derived {
         if self.meta(LINKED)?.as_deref() == Some(links::VERSION) {
             return Ok(0);
         }
-        let last = self.change_seq()?;
         let error = self.error("link the notices");
         {
             let transaction = self.transaction()?;
@@ -479,24 +525,41 @@ impl Derived {
             }
             transaction.commit().map_err(&error)?;
         }
-        let (mut from, mut linked) = (0, 0);
-        while from < last {
-            let chunk = self.changes_since(from, 256)?;
-            let Some((seq, _)) = chunk.last() else { break };
-            from = *seq;
+        // In the order in which they were said: what was linked is asked as of any time. The list lies in a file of its
+        // own, so that nobody has to keep what is written meanwhile.
+        self.connection()
+            .execute_batch(
+                "CREATE TEMP TABLE said AS
+                 SELECT valid_from AS since, rowid AS number, id, NULL AS version FROM notices UNION ALL
+                 SELECT versions.valid_from, notices.rowid, notice_id, versions.number FROM versions
+                 JOIN notices ON notices.id = notice_id ORDER BY 1, 2, 4 NULLS LAST",
+            )
+            .map_err(&error)?;
+        let (mut place, mut linked) = (0, 0);
+        loop {
+            let chunk: Vec<(i64, i64, String, Option<i64>)> = self
+                .connection()
+                .prepare_cached(
+                    "SELECT since, number, id, version FROM temp.said WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+                )
+                .and_then(|mut rows| rows.query_map([place, CHUNK], |row| row.try_into())?.collect())
+                .map_err(&error)?;
+            if chunk.is_empty() {
+                break;
+            }
+            place += CHUNK;
+            let said: Vec<_> = chunk
+                .into_iter()
+                .map(|(since, number, id, version)| Ok((since, number, version, self.version(&id, version)?)))
+                .collect::<Result<_, StoreError>>()?;
             let transaction = self.transaction()?;
-            for (_, notice) in &chunk {
-                let found: Option<(i64, i64)> = transaction
-                    .prepare_cached("SELECT rowid, valid_from FROM notices WHERE id = ?1")
-                    .and_then(|mut row| row.query_row([notice.id.as_str()], |row| row.try_into()).optional())
-                    .map_err(&error)?;
-                if let Some((number, since)) = found {
-                    note(&transaction, number, &notice.id, &Linking::of(notice), since).map_err(&error)?;
-                    linked += 1;
-                }
+            for (since, number, version, notice) in said {
+                note(&transaction, number, &notice.id, &Linking::of(&notice), since).map_err(&error)?;
+                linked += u64::from(version.is_none());
             }
             transaction.commit().map_err(&error)?;
         }
+        self.connection().execute_batch("DROP TABLE temp.said").map_err(&error)?;
         self.set_meta(LINKED, links::VERSION)?;
         Ok(linked)
     }
@@ -595,7 +658,7 @@ impl Derived {
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached(
-                "SELECT one.id, other.id, kind, rule, score, since, evidence, refused, a, b FROM links
+                "SELECT one.id, other.id, kind, rule, score, since, evidence, iif(ended > ?2, NULL, refused), a, b FROM links
                  JOIN notices AS one ON one.rowid = a JOIN notices AS other ON other.rowid = b
                  WHERE (a = ?1 OR b = ?1) AND since <= ?2 ORDER BY kind, rule, one.id, other.id",
             )
@@ -643,7 +706,11 @@ impl Derived {
             counts.links.entry(kind).or_default().insert(rule, links);
         }
         let mut statement = connection
-            .prepare("SELECT refused, count(*) FROM links WHERE refused IS NOT NULL GROUP BY 1")
+            .prepare(
+                "SELECT refused, count(*) FROM links WHERE refused IS NOT NULL AND NOT EXISTS (SELECT 1 FROM links AS later
+                 WHERE later.a = links.a AND later.b = links.b AND later.kind = links.kind AND later.rule = links.rule
+                 AND later.since > links.since) GROUP BY 1",
+            )
             .map_err(&error)?;
         let rows = statement.query_map([], |row| row.try_into()).map_err(&error)?;
         counts.refused = rows.collect::<Result<_, _>>().map_err(&error)?;

@@ -11,8 +11,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 
-/// Pages in the log before they go into the file: 64 MB, so that a page that many batches touch is written once.
-const CHECKPOINT: u32 = 16_000;
+/// In the log before it goes into the file, so that a page that many batches touch is written once.
+const LOG_BYTES: u32 = 64 << 20;
+/// Pages in memory; the system keeps more.
+const CACHE_KIB: u32 = 16_000;
 /// More than are in use at a time: a statement that fell out is compiled anew, which costs as much as running it.
 const STATEMENTS: usize = 64;
 
@@ -26,6 +28,9 @@ pub(super) struct Schema {
     pub advice: &'static str,
     /// Whether a commit must survive a power cut by itself (what is derived is caught up from the archive instead).
     pub durable: bool,
+    /// Bytes of a page, for a file that is made anew. Rows do not share what is left of one: the larger they are, the
+    /// larger it should be.
+    pub page: u32,
 }
 
 /// A connection and the file's name for messages.
@@ -101,10 +106,12 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let found = version_of(&connection).map_err(error)?;
         check_known(path, schema, found)?;
+        let page = schema.page;
         let synchronous = if schema.durable { "FULL" } else { "NORMAL" };
         connection
             .execute_batch(&format!(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-8000; PRAGMA wal_autocheckpoint={CHECKPOINT};"
+                "PRAGMA page_size={page}; PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-{CACHE_KIB}; PRAGMA wal_autocheckpoint={};",
+                LOG_BYTES / page
             ))
             .map_err(error)?;
         if (found as usize) < schema.steps.len() {

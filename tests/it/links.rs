@@ -89,6 +89,51 @@ fn a_procedure_is_one_story_as_known_at_any_time_and_the_operator_has_the_last_w
     run(at, &["import", "release.json"]).fails(1, &["links.tsv", "line 3"]);
 }
 
+/// A version that contradicts a link ends it; what was known before stays known, however often all is linked anew.
+#[test]
+fn a_later_version_takes_no_link_out_of_the_past() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let vests = "Ballistic vests for patrols";
+    for (day, text) in [
+        ("2026-11-02T08:00:00Z", release("ocds-aaaaaa-1", 1, "tender", vests, "Police of Ruritania", "FR")),
+        ("2026-11-04T08:00:00Z", release("ocds-aaaaaa-1", 3, "award", vests, "Police of Ruritania", "FR")),
+        ("2026-11-06T08:00:00Z", release("ocds-aaaaaa-1", 1, "tender", "School meals", "Town of Elsewhere", "DE")),
+        (
+            "2026-11-08T08:00:00Z",
+            release("ocds-aaaaaa-1", 1, "tender", "Ballistic vests for all", "Police of Ruritania", "FR"),
+        ),
+        ("2026-11-10T08:00:00Z", release("ocds-aaaaaa-1", 1, "tender", "School milk", "Town of Elsewhere", "DE")),
+    ] {
+        fs::write(at.join("release.json"), text).expect("written");
+        run(at, &["--now", day, "import", "release.json"]).code(0);
+    }
+    let members = |as_of: Option<&str>| {
+        let day = as_of.map(|day| format!("2026-11-{day}T09:00:00Z"));
+        let mut arguments = vec!["show", "procedure:import/ocds-aaaaaa-1-3"];
+        arguments.extend(day.iter().flat_map(|day| ["--as-of", day.as_str()]));
+        json_of(at, &arguments)["notices"].as_array().expect("a list").len()
+    };
+    let check = |after: &str| {
+        let known: Vec<usize> = ["04", "05", "07", "09", "11"].into_iter().map(|day| members(Some(day))).collect();
+        assert_eq!(known, [2, 2, 1, 2, 1], "{after}");
+        assert_eq!(members(None), 1, "{after}");
+        let counts = json_of(at, &["links", "list"]);
+        assert_eq!(
+            (&counts["procedures"], &counts["refused"]["buyers of different countries"]),
+            (&2.into(), &1.into())
+        );
+    };
+    check("arrival");
+    let mut derived = Derived::open_writer(&at.join("data/store.db")).expect("opens");
+    derived.set_meta("linked", "by older rules").expect("set");
+    assert_eq!(derived.link_all().expect("linked"), 2);
+    derived.close().expect("closed");
+    check("other rules");
+    run(at, &["rebuild", "--from-archive"]).code(0);
+    check("a rebuild");
+}
+
 /// One notice of the properties below: what it is part of, what it refers to, and when it came.
 #[derive(Clone, Debug)]
 struct Given {

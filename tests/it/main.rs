@@ -17,6 +17,7 @@ mod ingest;
 mod links;
 mod politeness;
 mod publisher;
+mod rereading;
 
 /// The folder with real records, if this machine has it: `TENDERWATCH_CORPUS`, else `../shared/corpus`.
 /// With `TENDERWATCH_CORPUS_REQUIRED=1` (set by `.ci/run` where the folder is) its absence is a failure.

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::{Applied, StoredDocument};
-use crate::archive;
+use crate::archive::frames::{self, Packing};
 use crate::links::Linking;
 use crate::notice::Notice;
 use crate::rates::Rates;
@@ -34,7 +34,7 @@ impl PreparedNotice {
     pub fn new(mut notice: Notice) -> Self {
         notice.first_seen = None;
         let json = serde_json::to_vec(&notice).expect("a notice is plain data");
-        let stored = archive::compress(&json);
+        let stored = frames::pack(&json, Packing::Notices1);
         let content = versions::content(&mut notice);
         let summary = summary(&notice);
         let linking = Linking::of(&notice);
