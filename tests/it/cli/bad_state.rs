@@ -15,29 +15,41 @@ fn run_on_a_small_disk(at: &Path, kilobytes: u32, arguments: &[&str]) -> Ran {
 fn a_full_disk_ends_the_run_and_the_next_one_completes_it() {
     let wanted = seen(shared());
     let mut failed = Vec::new();
-    let mut check = |at: &Path, kilobytes: u32| {
+    let mut check = |at: &Path, kilobytes: u32, wanted: &Value| {
         let ran = run_on_a_small_disk(at, kilobytes, &["import", "packages"]);
         if ran.code != 0 {
             let ran = ran.fails(1, &[]);
             failed.push(ran.err.lines().find(|line| line.starts_with("error: ")).expect("a line").to_owned());
         }
         run(at, &["import", "packages"]).code(0);
-        assert_eq!(seen(at), wanted, "after {kilobytes} KiB");
+        assert_eq!(&seen(at), wanted, "after {kilobytes} KiB");
         run(at, &["verify"]).code(0);
     };
     for kilobytes in [0, 24, 200] {
-        check(packages_only().path(), kilobytes);
+        check(packages_only().path(), kilobytes, &wanted);
     }
+    // noise does not pack: an archive that is larger than the store is
+    let noisy = || {
+        let folder = packages_only();
+        let mut noise = vec![0; 1_400_000];
+        fastrand::Rng::with_seed(7).fill(&mut noise);
+        fs::write(folder.path().join("noise.bin"), noise).expect("written");
+        run(folder.path(), &["import", "noise.bin"]).code(4);
+        folder
+    };
+    let whole = noisy();
+    run(whole.path(), &["import", "packages"]).code(0);
+    check(noisy().path(), 1_368, &seen(whole.path()));
     // the archive is there already, so the store fails; then both, so the index does
     for kilobytes in [1, 60, 150] {
         let folder = filled();
         for file in ["store.db", "store.db-wal", "store.db-shm"] {
             fs::remove_file(folder.path().join("data").join(file)).ok();
         }
-        check(folder.path(), kilobytes);
+        check(folder.path(), kilobytes, &wanted);
         let folder = filled();
         fs::remove_dir_all(folder.path().join("data/index")).expect("removed");
-        check(folder.path(), kilobytes);
+        check(folder.path(), kilobytes, &wanted);
     }
     for place in ["archive", "store.db", "kept.db", "index"] {
         assert!(failed.iter().any(|line| line.contains(place)), "{place} never failed: {failed:#?}");
@@ -240,7 +252,7 @@ fn a_damaged_archive_is_named_by_file_and_place_and_never_cut() {
         let before = seen(at);
         let pack = at.join("data/archive/000001.pack");
         let mut bytes = fs::read(&pack).expect("readable");
-        let second = bytes[12..].windows(4).position(|window| window == b"TWR1").expect("a second record") + 12;
+        let second = bytes[12..].windows(4).position(|window| window == b"TWR2").expect("a second record") + 12;
         bytes[second + offset] ^= 0x40;
         fs::write(&pack, &bytes).expect("written");
         let place = format!("000001.pack:{second}");
