@@ -236,6 +236,7 @@ fn stored(document: &RawDocument, notice: PreparedNotice) -> StoredDocument {
         issues: Vec::new(),
         notices: vec![notice],
         taken_back: Vec::new(),
+        rates: None,
     }
 }
 

@@ -178,6 +178,7 @@ impl Ground {
                 issues: Vec::new(),
                 notices: vec![PreparedNotice::new(notice)],
                 taken_back: Vec::new(),
+                rates: None,
             })
             .collect();
         self.derived.apply(&mut self.kept, Batch { documents, archive_end: Position::START }).expect("stored");

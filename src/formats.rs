@@ -8,6 +8,7 @@ pub mod codice;
 pub mod cordis;
 pub mod decp;
 pub mod eforms;
+pub mod euro_rates;
 pub mod feed;
 pub mod funding_tenders;
 mod html;
@@ -29,6 +30,7 @@ use crate::doubts;
 use crate::ids::NoticeId;
 use crate::issue::{Issue, IssueCode, NonNotice};
 use crate::notice::Notice;
+use crate::rates::Rates;
 use crate::raw::RawDocument;
 use crate::records::RecordCounts;
 
@@ -43,6 +45,8 @@ pub struct Parsed {
     pub records: RecordCounts,
     /// Notices that the publisher takes back with this document, whether they are known or not.
     pub taken_back: Vec<NoticeId>,
+    /// Reference rates, with which amounts of notices are converted.
+    pub rates: Option<Rates>,
 }
 
 impl Parsed {
@@ -254,6 +258,7 @@ pub const FORMATS: &[Format] = &[
     cordis::FORMAT,
     funding_tenders::FORMAT,
     feed::FORMAT,
+    euro_rates::FORMAT,
 ];
 
 fn names() -> String {

@@ -13,6 +13,7 @@ mod rebuilding;
 mod rereading;
 
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
@@ -29,10 +30,12 @@ use crate::formats::Readers;
 use crate::ids::{RunId, SourceId};
 use crate::notice::Notice;
 use crate::organisations::Kinds;
+use crate::rates::Rates;
 use crate::records::{Receipt, SourceReceipt};
 use crate::search::{self, IndexWriter, Opened, SearchError};
 use crate::source::{self, Source};
 use crate::store::{Derived, Kept, Layout, StoreError, WriterLock};
+use crate::worth::worth;
 
 /// Why a run could not go on at all. What happens to one document or source is on its receipt instead.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +89,8 @@ pub struct Workspace {
     pub kinds: Kinds,
     /// Where the data are.
     pub layout: Layout,
+    /// With what amounts are converted: the shipped rates, and what has come since.
+    rates: RwLock<Arc<Rates>>,
 }
 
 impl Workspace {
@@ -104,16 +109,29 @@ impl Workspace {
             (Some(sources), Some(classifier), Some(kinds)) => {
                 let layout = Layout::new(&config.paths.data);
                 let readers = source::readers(&sources);
-                Ok(Self { config, definitions, sources, readers, classifier, kinds, layout })
+                let rates = RwLock::new(Rates::shipped());
+                Ok(Self { config, definitions, sources, readers, classifier, kinds, layout, rates })
             }
             _ => Err(errors),
         }
     }
 
-    /// Adds to a notice what our definitions say about it: categories, and kinds of its buyers.
+    /// Adds to a notice what we say about it: categories, kinds of its buyers, and its value in euro.
     fn label(&self, notice: &mut Notice) {
         notice.categories = self.classifier.classify(notice);
         self.kinds.fill(notice);
+        notice.value_eur = worth(notice, &self.rates());
+    }
+
+    /// With what amounts are converted.
+    fn rates(&self) -> Arc<Rates> {
+        Arc::clone(&self.rates.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on amounts are converted with the rates that came, too.
+    fn learn_rates(&self, derived: &Derived) -> Result<(), StoreError> {
+        *self.rates.write().unwrap_or_else(PoisonError::into_inner) = rates_of(derived)?;
+        Ok(())
     }
 
     /// A source by id.
@@ -123,6 +141,18 @@ impl Workspace {
     pub fn source(&self, id: &SourceId) -> Result<&Source, IngestError> {
         self.sources.iter().find(|source| source.id == *id).ok_or_else(|| IngestError::NoSource(id.clone()))
     }
+}
+
+/// The reference rates of a store: the shipped ones, and after their last day those that came.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn rates_of(derived: &Derived) -> Result<Arc<Rates>, StoreError> {
+    let shipped = Rates::shipped();
+    Ok(match derived.rates()? {
+        Some(later) => Arc::new(shipped.and_later(&later)),
+        None => shipped,
+    })
 }
 
 /// How far the reading of a source is.
@@ -169,6 +199,7 @@ impl<'w> Session<'w> {
         let mut derived = Derived::open_writer(&layout.derived())?;
         let archive = Archive::open(&layout.archive(), derived.archive_position()?)?;
         rebuilding::link(workspace, &mut derived)?;
+        workspace.learn_rates(&derived)?;
         intake::catch_up(workspace, &mut kept, &mut derived, &archive)?;
         rebuilding::relabel(workspace, &mut derived)?;
         rebuilding::note_readers(workspace, &mut derived)?;
@@ -180,6 +211,9 @@ impl<'w> Session<'w> {
     /// The receipt of this run, kept for ever.
     fn finish(mut self, sources: Vec<SourceReceipt>, now: Timestamp) -> Result<Receipt, IngestError> {
         debug_assert!(sources.iter().all(SourceReceipt::is_balanced), "receipts balance");
+        // Rates that came with this run count for what came with it.
+        rebuilding::relabel(self.workspace, &mut self.derived)?;
+        rebuilding::follow_store(&mut self.index, &self.derived, self.workspace.config.index.commit_every)?;
         let receipt = Receipt { run_id: self.run.clone(), started_at: self.now, finished_at: now, sources };
         self.kept.add_receipt(&receipt)?;
         self.index.close()?;

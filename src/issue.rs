@@ -121,6 +121,7 @@ non_notices! {
     NoteRow = "note-row": "a row beside a table's records: its title, its buyer, notes, or a sheet without records",
     ChangeList = "change-list": "an entry of a list of changes: it names a record and what changed, the record itself comes elsewhere",
     ProjectPart = "project-part": "a row about a part of a project (participation, topic, classification), without the project itself",
+    ReferenceRates = "reference-rates": "a day of reference rates of the European Central Bank: amounts are converted with it",
     ProfileNotice = "profile-notice": "a buyer announced its profile page; nothing is bought",
 }
 

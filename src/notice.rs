@@ -15,7 +15,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 pub use self::date::{Deadline, Moment};
-pub use self::money::{Amount, Money, MoneyKind, Vat};
+pub use self::money::{Amount, Money, MoneyKind, Vat, Worth};
 pub use self::text::Text;
 pub use self::window::{Precision, Window, WindowMeaning};
 use crate::ids::{CategoryId, NoticeId, RawId, SourceId};
@@ -145,6 +145,9 @@ pub struct Notice {
     /// Security categories with evidence; filled by the classifier.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<Classification>,
+    /// The amount that stands for the notice, in euro on the day of publication; computed from reference rates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_eur: Option<Worth>,
     /// Findings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<Issue>,
@@ -200,6 +203,7 @@ impl Notice {
             awards: Vec::new(),
             related: Vec::new(),
             categories: Vec::new(),
+            value_eur: None,
             issues: Vec::new(),
             licence: None,
             extra: Extra::new(),

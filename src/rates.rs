@@ -1,14 +1,15 @@
 //! What is an amount in euro on a day? The reference rates of the European Central Bank, and nothing else.
 //!
-//! The shipped snapshot is `index/rates/euro-reference.csv.zst`, in the bank's own form, so that a newer file of the bank
-//! is read by the same [`Rates::parse`]. A rate is units of the other currency per euro. What the bank does not quote on
+//! The shipped snapshot is `index/rates/euro-reference.csv.zst`, in the bank's own form; what a crawl of the bank's later
+//! files brought comes after it ([`Rates::and_later`]). A rate is units of the other currency per euro. What the bank does not quote on
 //! a day (the hryvnia, the Serbian dinar) has no value in euro here: a guess would look like a fact in a sum.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
+use sha2::{Digest, Sha256};
 
 use crate::definitions::shipped_bytes;
 
@@ -116,14 +117,14 @@ pub struct Rates {
 
 impl Rates {
     /// The snapshot inside the binary, read once.
-    pub fn shipped() -> &'static Self {
-        static SHIPPED: LazyLock<Rates> = LazyLock::new(|| {
+    pub fn shipped() -> Arc<Self> {
+        static SHIPPED: LazyLock<Arc<Rates>> = LazyLock::new(|| {
             let packed = shipped_bytes("rates/euro-reference.csv.zst");
             let bytes = zstd::bulk::decompress(&packed, MOST_BYTES).expect("the snapshot was packed by us");
             let text = String::from_utf8(bytes).expect("the snapshot is text");
-            Rates::parse(&text).expect("the snapshot is sound")
+            Arc::new(Rates::parse(&text).expect("the snapshot is sound"))
         });
-        &SHIPPED
+        Arc::clone(&SHIPPED)
     }
 
     /// Reads the bank's `eurofxref-hist.csv`: a line of currencies, then a line per day in any order. `N/A` and empty
@@ -164,16 +165,72 @@ impl Rates {
                 column.push((day, rate));
             }
         }
-        let mut daily = BTreeMap::new();
-        for (name, mut column) in names.into_iter().zip(columns) {
-            if !column.is_empty() {
-                column.sort_unstable();
-                daily.insert(name.to_owned(), column);
+        let named = names.into_iter().zip(columns);
+        Self::of(named.flat_map(|(name, column)| column.into_iter().map(move |(day, rate)| (day, name, rate))))
+    }
+
+    /// From single rates in any order: the day, the currency (ISO 4217), its units per euro. Of two for the same day and
+    /// currency the last one counts.
+    ///
+    /// # Errors
+    /// [`RatesError::Empty`].
+    pub fn of<'r>(rates: impl IntoIterator<Item = (Date, &'r str, Decimal)>) -> Result<Self, RatesError> {
+        let mut sorted: BTreeMap<&str, BTreeMap<Date, Decimal>> = BTreeMap::new();
+        for (day, currency, rate) in rates {
+            sorted.entry(currency).or_default().insert(day, rate);
+        }
+        let last = sorted.values().filter_map(|column| column.last_key_value()).map(|(day, _)| *day).max();
+        let daily = sorted.into_iter().map(|(name, column)| (name.to_owned(), column.into_iter().collect())).collect();
+        Ok(Self { daily, last: last.ok_or(RatesError::Empty)? })
+    }
+
+    /// Every rate: its day, its currency, its units per euro.
+    pub fn each(&self) -> impl Iterator<Item = (Date, &str, Decimal)> {
+        self.daily.iter().flat_map(|(name, column)| column.iter().map(move |(day, rate)| (*day, name.as_str(), *rate)))
+    }
+
+    /// Every rate after a day.
+    fn after(&self, after: Date) -> impl Iterator<Item = (Date, &str, Decimal)> {
+        self.daily.iter().flat_map(move |(name, column)| {
+            let new = &column[column.partition_point(|(day, _)| *day <= after)..];
+            new.iter().map(move |(day, rate)| (*day, name.as_str(), *rate))
+        })
+    }
+
+    /// These rates, and after their last day those of a later table. What the later one says of the days before is not
+    /// used: a snapshot that was looked at stands.
+    #[must_use]
+    pub fn and_later(&self, later: &Self) -> Self {
+        let until = self.last;
+        let mut all = self.clone();
+        for (name, column) in &later.daily {
+            let new = &column[column.partition_point(|(day, _)| *day <= until)..];
+            if !new.is_empty() {
+                all.daily.entry(name.clone()).or_default().extend_from_slice(new);
             }
         }
-        let last = daily.values().filter_map(|column| column.last()).map(|(day, _)| *day).max();
-        let last = last.ok_or(RatesError::Empty)?;
-        Ok(Self { daily, last })
+        all.last = all.last.max(later.last);
+        all
+    }
+
+    /// Tells apart whatever rates after one day, up to another, give other values.
+    pub fn fingerprint(&self, after: Date, until: Date) -> String {
+        let mut hash = Sha256::new();
+        for (day, currency, rate) in self.after(after).filter(|(day, ..)| *day <= until) {
+            hash.update(format!("{day}{currency}{};", rate.normalize()));
+        }
+        hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Where, from this day on, the table says nothing for longer than a weekend with holidays: the last day before and the
+    /// first one after. Days were missed there.
+    pub fn gap(&self, since: Date) -> Option<(Date, Date)> {
+        let days: BTreeSet<Date> = self.after(since).map(|(day, ..)| day).chain([since]).collect();
+        let pairs = days.iter().zip(days.iter().skip(1));
+        pairs
+            .rev()
+            .find(|(one, next)| next.since(**one).is_ok_and(|gap| gap.get_days() > MOST_DAYS_BACK))
+            .map(|(a, b)| (*a, *b))
     }
 
     /// The last day of the table.

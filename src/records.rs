@@ -406,22 +406,11 @@ pub struct NoticeSummary {
     pub innovation: Vec<String>,
     /// What it is about in money, in euro on the day of publication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worth: Option<Worth>,
+    pub worth: Option<crate::notice::Worth>,
 }
 
 /// What leads to a procedure, in the ids that `show` takes.
 pub const PROCEDURE: &str = "procedure:";
-
-/// The amount that stands for a notice, in euro.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Worth {
-    /// Always in euro, to the cent. Only amounts of one kind may be added.
-    #[serde(flatten)]
-    pub money: crate::notice::Money,
-    /// Converted with the last rate known, which lies before the day of publication.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stale: bool,
-}
 
 #[cfg(test)]
 mod tests {

@@ -32,13 +32,14 @@ pub fn content(notice: &mut Notice) -> [u8; 32] {
     let (format, url) = (std::mem::take(&mut notice.format), notice.url.take());
     let (licence, first_seen) = (notice.licence.take(), notice.first_seen.take());
     let (categories, issues) = (std::mem::take(&mut notice.categories), std::mem::take(&mut notice.issues));
+    let value_eur = notice.value_eur.take();
     let extra = std::mem::take(&mut notice.extra);
     let kinds: Vec<Option<String>> = notice.buyers.iter_mut().map(|buyer| buyer.kind.take()).collect();
     let mut json = serde_json::to_vec(notice).expect("a notice is plain data");
     collapse(&mut json);
     (notice.raw_id, notice.format, notice.url) = (raw_id, format, url);
     (notice.licence, notice.first_seen, notice.extra) = (licence, first_seen, extra);
-    (notice.categories, notice.issues) = (categories, issues);
+    (notice.categories, notice.issues, notice.value_eur) = (categories, issues, value_eur);
     for (buyer, kind) in notice.buyers.iter_mut().zip(kinds) {
         buyer.kind = kind;
     }
@@ -66,7 +67,8 @@ fn collapse(json: &mut Vec<u8>) {
 }
 
 /// Keys that are no part of what a notice says, nor is the `kind` of a buyer.
-const BESIDES: &[&str] = &["raw_id", "format", "url", "licence", "first_seen", "categories", "issues", "extra"];
+const BESIDES: &[&str] =
+    &["raw_id", "format", "url", "licence", "first_seen", "categories", "value_eur", "issues", "extra"];
 
 /// What differs, field by field, in the order of the keys. Lots are matched by their ids, other entries of a list by
 /// what they are.

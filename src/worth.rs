@@ -10,9 +10,8 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::doubts;
-use crate::notice::{Amount, Award, Lot, LotKind, Money, MoneyKind, Notice, Stage};
+use crate::notice::{Amount, Award, Lot, LotKind, Money, MoneyKind, Notice, Stage, Worth};
 use crate::rates::Rates;
-use crate::records::Worth;
 
 /// Where an amount of a notice stands.
 #[derive(Clone, Copy)]
@@ -165,7 +164,7 @@ mod tests {
     }
 
     fn found(notice: &Notice) -> Option<(String, MoneyKind)> {
-        worth(notice, Rates::shipped()).map(|worth| (worth.money.amount.normalize().to_string(), worth.money.kind))
+        worth(notice, &Rates::shipped()).map(|worth| (worth.money.amount.normalize().to_string(), worth.money.kind))
     }
 
     #[test]
@@ -187,7 +186,7 @@ mod tests {
         call.estimated_value = Some(amount("4403.8", "PLN", MoneyKind::Estimate));
         assert_eq!(found(&call), Some(("1000".into(), MoneyKind::Estimate)));
         call.published_on = Some(date(2026, 11, 20));
-        assert_eq!(worth(&call, Rates::shipped()).map(|worth| worth.stale), Some(true));
+        assert_eq!(worth(&call, &Rates::shipped()).map(|worth| worth.stale), Some(true));
         call.published_on = None;
         assert_eq!(found(&call), None);
         call.estimated_value = Some(estimate("1000"));

@@ -14,14 +14,12 @@ use crate::archive;
 use crate::ids::{NoticeId, OrganisationId, RawId};
 use crate::ingest::Workspace;
 use crate::links::Total;
-use crate::notice::{Amount, Classification, Notice};
+use crate::notice::{Amount, Classification, Notice, Worth};
 use crate::organisations::{Doubt, Key, KeyKind, KindEvidence, KindFound, Kinds};
-use crate::rates::Rates;
-use crate::records::{PROCEDURE, State, Worth};
+use crate::records::{PROCEDURE, State};
 use crate::search::Searcher;
 use crate::store::{Derived, Kept, Member, Procedure, StoredLink, Version};
 use crate::versions::{Change, changes};
-use crate::worth::worth;
 
 /// Show one notice in full, or the story of a procedure.
 ///
@@ -301,7 +299,7 @@ fn print(notice: &Notice, explain: bool, kinds: &[BuyerKinds], out: &mut dyn Wri
     line(out, "estimate", &amount(notice.estimated_value.as_ref()))?;
     line(out, "ceiling", &amount(notice.framework_ceiling.as_ref()))?;
     line(out, "awarded", &amount(notice.awarded_value.as_ref()))?;
-    line(out, "in euro", &worth(notice, Rates::shipped()).as_ref().map_or_else(String::new, in_euro))?;
+    line(out, "in euro", &notice.value_eur.as_ref().map_or_else(String::new, in_euro))?;
     line(out, "procedure", notice.procedure_type.as_deref().unwrap_or_default())?;
     line(out, "documents", notice.documents_url.as_deref().unwrap_or_default())?;
     line(out, "page", notice.url.as_deref().unwrap_or_default())?;

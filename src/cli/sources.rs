@@ -8,6 +8,7 @@ use super::{Context, Ended, Invalid, Output, Usage};
 use crate::crawl::Replay;
 use crate::definitions::{DefinitionFile, Definitions};
 use crate::ingest::{self, CrawlOptions, Workspace};
+use crate::issue::NonNotice;
 use crate::records::Outcome;
 use crate::source::{self, Source, Status};
 use crate::store::{Derived, StoreError};
@@ -155,7 +156,8 @@ fn try_out(file: &DefinitionFile, sample: u64, replay: bool, context: &mut Conte
         }
     }
     let clean = receipt.documents.quarantined == 0 && receipt.documents.failed == 0;
-    Ok(if good && clean && !notices.is_empty() { Ended::Done } else { Ended::Incomplete })
+    let rates = receipt.records.by_rule.contains_key(NonNotice::ReferenceRates.as_str());
+    Ok(if good && clean && (rates || !notices.is_empty()) { Ended::Done } else { Ended::Incomplete })
 }
 
 /// Notices that a trial shows.

@@ -5,12 +5,15 @@ use std::io::Write;
 
 use clap::Args;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use super::receipt::megabytes;
 use super::{Context, Ended, Output};
 use crate::archive;
 use crate::crawl::{Condition, condition};
+use crate::ingest;
+use crate::rates::Rates;
 use crate::records::{Outcome, Quarantined, State};
 use crate::store::{Counts, Derived, Kept};
 
@@ -25,12 +28,23 @@ const RECEIPTS: usize = 200;
 #[derive(Serialize)]
 struct Report {
     data: String,
+    rates: RatesLine,
     counts: Counts,
     sources: Vec<SourceLine>,
     attention: Vec<String>,
     quarantined: Vec<Quarantined>,
     disk_bytes: BTreeMap<&'static str, u64>,
     overridden: Vec<String>,
+}
+
+/// With what amounts are converted.
+#[derive(Serialize)]
+struct RatesLine {
+    /// The last day with rates.
+    until: Date,
+    /// The days around the last time that some are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<(Date, Date)>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +71,7 @@ pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<En
     let derived = Derived::open_reader(&layout.derived())?;
     let mut counts = derived.counts()?;
     counts.by_state.insert(State::Vanished.as_str().to_owned(), kept.absent(None)?.len() as u64);
+    let rates = ingest::rates_of(&derived)?;
     counts.by_state.retain(|_, notices| *notices > 0);
     let receipts = kept.receipts(Timestamp::MAX, RECEIPTS)?;
     let now = context.cli.now();
@@ -97,6 +112,7 @@ pub(super) fn run(_: &Arguments, context: &mut Context<'_>) -> anyhow::Result<En
             ("store", size(&layout.derived()) + size(&layout.kept())),
             ("index", size(&layout.index())),
         ]),
+        rates: RatesLine { until: rates.last_day(), gap: rates.gap(Rates::shipped().last_day()) },
         counts,
         sources,
     };
@@ -197,6 +213,11 @@ fn print(report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
             document.name, document.source, document.reason, document.code
         )?;
     }
+    let RatesLine { until, gap } = report.rates;
+    let missing = gap.map_or_else(String::new, |(from, to)| {
+        format!(", none between {from} and {to}: import the whole table, eurofxref-hist.csv")
+    });
+    writeln!(out, "  rates      up to {until}{missing}")?;
     let disk: Vec<String> =
         report.disk_bytes.iter().map(|(name, bytes)| format!("{name} {}", megabytes(*bytes))).collect();
     writeln!(out, "  disk       {}", disk.join(", "))?;

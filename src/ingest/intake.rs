@@ -15,6 +15,7 @@ use crate::analysis::Stems;
 use crate::archive::{self, Archive, Prepared};
 use crate::formats::{ParseError, Reader};
 use crate::ids::{NoticeId, RawId, RunId, SourceId};
+use crate::rates::Rates;
 use crate::raw::{Origin, RawDocument};
 use crate::records::{DocumentOutcome, RecordCounts, SourceReceipt};
 use crate::search::IndexDocument;
@@ -250,7 +251,10 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
             self.read.documents.iter().map(|document| (document.origin.source.clone(), document.id)).collect();
         for document in documents {
             receipt.bytes += document.body.len() as u64;
-            let known = stored.document(&document.origin.source, &document.id)?;
+            let mut known = stored.document(&document.origin.source, &document.id)?;
+            if known == Some(true) && says_again(stored, self.workspace, &document)? {
+                known = None;
+            }
             unreadable += u64::from(known == Some(false));
             if known.is_some() || !seen.insert((document.origin.source.clone(), document.id)) {
                 receipt.count_document(&DocumentOutcome::Duplicate);
@@ -265,6 +269,18 @@ impl<'s, 'e, 'w> Intake<'s, 'e, 'w> {
         self.unreadable += unreadable;
         Ok(fresh)
     }
+}
+
+/// Whether the publisher goes back on what it said: at this very address something else had come after these bytes, and now
+/// they are there again. What merely comes again from elsewhere, an older file that is imported once more, says nothing new.
+fn says_again(stored: &Derived, workspace: &Workspace, document: &RawDocument) -> Result<bool, IngestError> {
+    for at in stored.superseded_by(&document.origin.source, &document.id)? {
+        let last = archive::read(&workspace.layout.archive(), at)?;
+        if last.origin.url == document.origin.url && last.origin.member == document.origin.member {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn locked<'s, 'w>(session: &'s Mutex<Session<'w>>) -> MutexGuard<'s, Session<'w>> {
@@ -346,6 +362,7 @@ struct Reading {
     issues: Vec<crate::issue::Issue>,
     notices: Vec<PreparedNotice>,
     taken_back: Vec<NoticeId>,
+    rates: Option<Rates>,
 }
 
 impl Reading {
@@ -370,6 +387,7 @@ impl Reading {
                     issues: parsed.issues,
                     notices: notices.collect(),
                     taken_back: parsed.taken_back,
+                    rates: parsed.rates,
                 }
             }
             Ok(Err(error)) => Self::quarantined(error.code(), error.to_string()),
@@ -385,6 +403,7 @@ impl Reading {
             issues: Vec::new(),
             notices: Vec::new(),
             taken_back: Vec::new(),
+            rates: None,
         }
     }
 
@@ -408,6 +427,7 @@ impl Reading {
             issues: self.issues,
             notices: self.notices,
             taken_back: self.taken_back,
+            rates: self.rates,
         }
     }
 }

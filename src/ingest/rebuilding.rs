@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rayon::prelude::*;
 
 use super::intake::{catch_up, index_documents};
@@ -11,6 +12,7 @@ use super::{IngestError, Workspace};
 use crate::archive::{Archive, Position};
 use crate::doubts;
 use crate::links::Verdict;
+use crate::notice::Notice;
 use crate::rates::Rates;
 use crate::search::IndexWriter;
 use crate::store::{Derived, Kept, Layout, PreparedNotice, StoreError, WriterLock};
@@ -26,46 +28,107 @@ pub(super) const READERS: &str = "readers";
 
 /// What the labels of stored notices rest on: the key in the store, and what stands there when they are up to date.
 fn foundations(workspace: &Workspace) -> [(&'static str, String); 3] {
-    let rates = Rates::shipped();
     [
         (CLASSIFIER, workspace.classifier.fingerprint()),
         (KINDS, workspace.kinds.fingerprint().to_owned()),
-        (RATES, format!("{}/{} to {}", doubts::RULES, rates.currencies().count(), rates.last_day())),
+        (RATES, rates_version(&workspace.rates())),
     ]
 }
 
-pub(super) fn note_foundations(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
+/// The rules for amounts and the shipped rates; then the last day of those that came, and what tells them apart.
+fn rates_version(rates: &Rates) -> String {
+    let (shipped, last) = (Rates::shipped(), rates.last_day());
+    format!("{} {last} {}", snapshot(&shipped), rates.fingerprint(shipped.last_day(), last))
+}
+
+fn snapshot(shipped: &Rates) -> String {
+    format!("{}/{} to {}", doubts::RULES, shipped.currencies().count(), shipped.last_day())
+}
+
+/// The day after which values may be others, when nothing but the rates of the days after it is new.
+fn only_later_rates(stored: &str, rates: &Rates) -> Option<Date> {
+    let mut parts = stored.rsplitn(3, ' ');
+    let (print, last, rules) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+    let shipped = Rates::shipped();
+    (rules == snapshot(&shipped) && print == rates.fingerprint(shipped.last_day(), last)).then_some(last)
+}
+
+fn note_foundations(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
     for (key, wanted) in foundations(workspace) {
         derived.set_meta(key, &wanted)?;
     }
     Ok(())
 }
 
-/// Labels every stored notice again when definitions or rates are not those of the last run, and says what changed.
-pub(super) fn relabel(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
-    let mut current = true;
-    for (key, wanted) in foundations(workspace) {
-        current &= derived.meta(key)?.as_deref() == Some(wanted.as_str());
+/// The stored notices whose labels are to be computed, oldest change first.
+enum Affected {
+    /// All after this change number.
+    After(u64),
+    /// Those with these numbers, the last one first.
+    These(Vec<u64>),
+}
+
+impl Affected {
+    /// The next ones, none of which is a change after `last`.
+    fn next(&mut self, derived: &Derived, last: u64) -> Result<Vec<Notice>, IngestError> {
+        match self {
+            Self::After(from) => {
+                let mut chunk = derived.changes_since(*from, CHUNK)?;
+                chunk.retain(|(seq, _)| *seq <= last);
+                *from = chunk.last().map_or(last, |(seq, _)| *seq);
+                Ok(chunk.into_iter().map(|(_, notice)| notice).collect())
+            }
+            Self::These(numbers) => {
+                let mut notices = Vec::with_capacity(CHUNK);
+                while let Some(number) = numbers.pop() {
+                    notices.extend(derived.changes_since(number - 1, 1)?.into_iter().map(|(_, notice)| notice));
+                    if notices.len() == CHUNK {
+                        break;
+                    }
+                }
+                Ok(notices)
+            }
+        }
     }
-    if current {
+}
+
+/// Labels stored notices again when definitions or rates are not those of the last run, and says what changed. Where only
+/// rates of further days are new, that is the notices published after the last day before.
+pub(super) fn relabel(workspace: &Workspace, derived: &mut Derived) -> Result<(), IngestError> {
+    workspace.learn_rates(derived)?;
+    let mut other = Vec::new();
+    for (key, wanted) in foundations(workspace) {
+        if derived.meta(key)?.as_deref() != Some(wanted.as_str()) {
+            other.push(key);
+        }
+    }
+    if other.is_empty() {
         return Ok(());
     }
     let last = derived.change_seq()?;
-    let mut from = 0;
+    let rates = workspace.rates();
+    let later = match derived.meta(RATES)? {
+        Some(stored) if other == [RATES] => only_later_rates(&stored, &rates),
+        _ => None,
+    };
+    let mut affected = match later {
+        Some(day) => Affected::These(derived.published_after(day)?.into_iter().rev().collect()),
+        None => Affected::After(0),
+    };
     let (mut categories, mut kinds, mut changed) = (0u64, 0u64, 0);
-    while from < last {
-        let chunk = derived.changes_since(from, CHUNK)?;
-        let Some((seq, _)) = chunk.last() else { break };
-        from = *seq;
+    loop {
+        let chunk = affected.next(derived, last)?;
+        if chunk.is_empty() {
+            break;
+        }
         let labelled: Vec<(bool, bool, PreparedNotice, Timestamp)> = chunk
             .into_par_iter()
-            .filter(|(seq, _)| *seq <= last)
-            .map(|(_, mut notice)| {
+            .map(|mut notice| {
                 let first_seen = notice.first_seen.unwrap_or_default();
                 let before = std::mem::take(&mut notice.categories);
                 let kinds: Vec<Option<String>> = notice.buyers.iter().map(|buyer| buyer.kind.clone()).collect();
-                workspace.label(&mut notice);
                 doubts::note(&mut notice);
+                workspace.label(&mut notice);
                 let other_categories = before != notice.categories;
                 let other_kinds = notice.buyers.iter().zip(kinds).any(|(buyer, before)| buyer.kind != before);
                 (other_categories, other_kinds, PreparedNotice::new(notice), first_seen)
@@ -77,7 +140,13 @@ pub(super) fn relabel(workspace: &Workspace, derived: &mut Derived) -> Result<()
         changed += derived.replace(notices)?.written.len();
     }
     note_foundations(workspace, derived)?;
-    if last > 0 {
+    if later.is_some() {
+        tracing::info!(
+            changed,
+            "reference rates up to {} came: {changed} notices have other values in euro",
+            rates.last_day()
+        );
+    } else if last > 0 {
         tracing::info!(
             changed,
             categories,
@@ -232,8 +301,10 @@ pub fn rebuild_from_archive(workspace: &Workspace, now: jiff::Timestamp) -> Resu
     remove_database(&fresh)?;
     let mut derived = Derived::open_writer(&fresh)?;
     link(workspace, &mut derived)?;
-    let documents = catch_up(workspace, &mut kept, &mut derived, &archive)?;
+    workspace.learn_rates(&derived)?;
     note_foundations(workspace, &mut derived)?;
+    let documents = catch_up(workspace, &mut kept, &mut derived, &archive)?;
+    relabel(workspace, &mut derived)?;
     note_readers(workspace, &mut derived)?;
     derived.close()?;
     put_in_place(layout, &fresh)?;

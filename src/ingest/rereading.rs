@@ -8,9 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::intake::read_stored;
-use super::rebuilding::{
-    READERS, build_index, changed_readers, link, note_foundations, put_in_place, relabel, remove_database,
-};
+use super::rebuilding::{READERS, build_index, changed_readers, link, put_in_place, relabel, remove_database};
 use super::{IngestError, Workspace, open_index};
 use crate::archive::{self, Position};
 use crate::ids::{NoticeId, SourceId};
@@ -47,7 +45,7 @@ pub struct SourceChanges {
     pub same: u64,
     /// Notices that no document says any more.
     pub gone: u64,
-    /// Field → in how many notices it is another. Labels count too: `categories`, `issues`, `extra`.
+    /// Field → in how many notices it is another. What is ours counts too: `categories`, `value_eur`, `issues`, `extra`.
     pub fields: BTreeMap<String, u64>,
     /// The first of those that changed.
     pub examples: Vec<NoticeId>,
@@ -83,7 +81,7 @@ pub fn rebuild_changed(workspace: &Workspace, now: Timestamp) -> Result<ReadAnew
         .filter(|record| record.as_ref().map_or(true, |(document, ..)| wanted.contains(&document.origin.source)));
     read_stored(workspace, &mut kept, &mut new, of_them, Some(end))?;
     link(workspace, &mut new)?;
-    note_foundations(workspace, &mut new)?;
+    relabel(workspace, &mut new)?;
     let versions: Vec<String> =
         workspace.readers.versions().into_iter().map(|(name, version)| format!("{name}/{version}")).collect();
     new.set_meta(READERS, &versions.join(" "))?;
@@ -143,6 +141,7 @@ impl SourceChanges {
             versions::changes(one, other).iter().map(|change| without_places(&change.path)).collect();
         for (name, differs) in [
             ("categories", one.categories != other.categories),
+            ("value_eur", one.value_eur != other.value_eur),
             ("issues", one.issues != other.issues),
             ("extra", one.extra != other.extra),
         ] {

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::Kind;
 use crate::ids::NoticeId;
-use crate::notice::{Money, MoneyKind, Stage};
-use crate::records::{NoticeSummary, Worth};
+use crate::notice::{Money, MoneyKind, Stage, Worth};
+use crate::records::NoticeSummary;
 
 /// Why an amount is not added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -60,6 +60,17 @@ pub struct Money {
     pub vat: Vat,
 }
 
+/// The amount that stands for a notice, in euro.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worth {
+    /// Always in euro, to the cent. Only amounts of one kind may be added.
+    #[serde(flatten)]
+    pub money: Money,
+    /// Converted with the last rate known, which lies before the day of publication.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+}
+
 /// A published amount, or the fact that it is withheld.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Amount {

@@ -6,10 +6,7 @@ use serde::Serialize;
 use super::query::{Query, Word};
 use crate::analysis;
 use crate::ids::{CategoryId, NoticeId};
-use crate::notice::{Deadline, Notice, Stage};
-use crate::rates::Rates;
-use crate::records::Worth;
-use crate::worth::worth;
+use crate::notice::{Deadline, Notice, Stage, Worth};
 
 const SNIPPET_CHARS: usize = 220;
 /// Places shown per word that was asked for; the search may have found more.
@@ -170,7 +167,7 @@ pub fn hit(notice: &Notice, query: &Query, filtered: &[String], score: f32) -> H
         stage: notice.stage,
         buyers: notice.buyers.iter().filter_map(|buyer| buyer.name.clone()).collect(),
         buyer_kinds: notice.buyer_kinds().into_iter().map(str::to_owned).collect(),
-        value: worth(notice, Rates::shipped()),
+        value: notice.value_eur.clone(),
         categories: notice
             .categories
             .iter()

@@ -23,8 +23,6 @@ use crate::config::IndexSettings;
 use crate::ids::NoticeId;
 use crate::notice::{Notice, Organisation};
 use crate::organisations::{Cluster, KeyKind, Occurrence};
-use crate::rates::Rates;
-use crate::worth::worth;
 
 /// A notice ready for the index: the costly part (stems), done on any thread.
 pub struct IndexDocument {
@@ -96,7 +94,7 @@ impl IndexDocument {
         if let Some(deadline) = &notice.deadline {
             document.add_i64(fields.deadline, deadline.at.as_second());
         }
-        if let Some(value) = worth(notice, Rates::shipped()).and_then(|worth| worth.money.amount.to_f64()) {
+        if let Some(value) = notice.value_eur.as_ref().and_then(|worth| worth.money.amount.to_f64()) {
             document.add_f64(fields.value, value);
         }
         Self { id: notice.id.clone(), document, seq: fields.seq }

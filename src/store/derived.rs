@@ -11,6 +11,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, params};
+use rust_decimal::Decimal;
 
 pub use self::counts::Counts;
 pub use self::write::PreparedNotice;
@@ -25,6 +26,7 @@ use crate::archive::frames::{self, Packing};
 use crate::ids::{NoticeId, RawId, SourceId};
 use crate::issue::Issue;
 use crate::notice::Notice;
+use crate::rates::Rates;
 use crate::records::{DocumentOutcome, NoticeCounts, Quarantined, RecordCounts};
 
 const SCHEMA: Schema = Schema {
@@ -65,6 +67,11 @@ const SCHEMA: Schema = Schema {
         "ALTER TABLE documents ADD COLUMN fetched_at INTEGER NOT NULL DEFAULT 0;
          CREATE INDEX notices_changed ON notices (valid_from) WHERE valid_from > first_seen;",
         links::ENDED,
+        // Reference rates that came, by the source they came from.
+        "CREATE TABLE rates (source TEXT NOT NULL, day TEXT NOT NULL, currency TEXT NOT NULL, per_euro TEXT NOT NULL,
+             PRIMARY KEY (source, day, currency)) STRICT, WITHOUT ROWID;",
+        // From bytes to what was said with them and is said no more.
+        "CREATE INDEX versions_raw ON versions (raw_id);",
     ],
     keeps_rows_of: &["documents", "notices"],
     advice: "run `tenderwatch rebuild --from-archive`: nothing is lost",
@@ -107,6 +114,8 @@ pub struct StoredDocument {
     pub notices: Vec<PreparedNotice>,
     /// Notices that it says are taken back.
     pub taken_back: Vec<NoticeId>,
+    /// Reference rates in it.
+    pub rates: Option<Rates>,
 }
 
 /// Documents that become true together.
@@ -287,6 +296,29 @@ impl Derived {
             .map_err(error)
     }
 
+    /// Where the documents start in the archive that had the last word on a notice of which these bytes once had it.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn superseded_by(&self, source: &SourceId, raw_id: &RawId) -> Result<Vec<Position>, StoreError> {
+        let error = self.database.error("look up what superseded a document");
+        let mut statement = self
+            .database
+            .connection
+            .prepare_cached(
+                "SELECT DISTINCT at FROM versions
+                 JOIN notices ON notices.id = versions.notice_id AND notices.source = ?1
+                 JOIN documents ON documents.source = ?1 AND documents.raw_id = notices.raw_id
+                 WHERE versions.raw_id = ?2 AND notices.raw_id <> ?2",
+            )
+            .map_err(&error)?;
+        let rows = statement
+            .query_map(params![source.as_str(), raw_id.as_bytes()], |row| row.get::<_, String>(0))
+            .map_err(&error)?;
+        let positions: Vec<String> = rows.collect::<Result<_, _>>().map_err(&error)?;
+        Ok(positions.iter().filter_map(|at| position_parse(at)).collect())
+    }
+
     /// Where a document starts in the archive, by its address.
     ///
     /// # Errors
@@ -362,6 +394,41 @@ impl Derived {
             changes.push((seq, self.read_notice(&id, &blob, first_seen)?));
         }
         Ok(changes)
+    }
+
+    /// The change numbers of the notices that were published after this day, in order.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn published_after(&self, day: Date) -> Result<Vec<u64>, StoreError> {
+        let error = self.database.error("look for notices by their day");
+        let mut statement = self
+            .database
+            .connection
+            .prepare("SELECT seq FROM notices WHERE published_on > ?1 ORDER BY seq")
+            .map_err(&error)?;
+        let rows = statement.query_map([day.to_string()], |row| row.get(0)).map_err(&error)?;
+        rows.collect::<Result<_, _>>().map_err(&error)
+    }
+
+    /// The reference rates that came; `None` when there are none.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn rates(&self) -> Result<Option<Rates>, StoreError> {
+        let error = self.database.error("read the reference rates");
+        let sql = "SELECT day, currency, per_euro FROM rates ORDER BY source, day, currency";
+        let mut statement = self.database.connection.prepare(sql).map_err(&error)?;
+        let mut rows = statement.query([]).map_err(&error)?;
+        let mut rates = Vec::new();
+        while let Some(row) = rows.next().map_err(&error)? {
+            let (day, currency, per_euro): (String, String, String) = row.try_into().map_err(&error)?;
+            let (Ok(day), Ok(rate)) = (day.parse::<Date>(), per_euro.parse::<Decimal>()) else {
+                return Err(self.shape(&format!("the rate of {currency} on {day}"), "no day, or no number"));
+            };
+            rates.push((day, currency, rate));
+        }
+        Ok(Rates::of(rates.iter().map(|(day, currency, rate)| (*day, currency.as_str(), *rate))).ok())
     }
 
     /// Every notice as of now, by id, one at a time.

@@ -18,8 +18,8 @@ use super::StoreError;
 use super::derived::{Derived, put_meta};
 use crate::ids::{NoticeId, RawId};
 use crate::links::{self, Facts, Judgement, LeftOut, Linking, Role, Total, Verb, Verdict, judge, rule};
-use crate::notice::Stage;
-use crate::records::{NoticeSummary, PROCEDURE, Worth};
+use crate::notice::{Stage, Worth};
+use crate::records::{NoticeSummary, PROCEDURE};
 
 /// Its tables, a step of the derived schema.
 pub(super) const TABLES: &str = "

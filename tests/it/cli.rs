@@ -366,6 +366,46 @@ fn the_history_of_a_notice_says_what_changed_and_when() {
     check();
 }
 
+/// Bytes that were there before are a version of their own when they stand in the place of others again, and nothing new when
+/// an older file is imported once more.
+#[test]
+fn a_publisher_may_go_back_to_what_it_said_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let release = |title: &str| {
+        serde_json::json!({
+            "uri": "https://example.org/p", "version": "1.1", "publishedDate": "2026-11-01T00:00:00Z",
+            "publisher": { "name": "Example" },
+            "releases": [{
+                "ocid": "ocds-abc123-1", "id": "1-1", "date": "2026-11-01T10:00:00Z", "tag": ["tender"], "language": "en",
+                "buyer": { "name": "Police" }, "tender": { "id": "T", "title": title },
+            }],
+        })
+        .to_string()
+    };
+    let titles = || {
+        let id = "import/ocds-abc123-1/1-1";
+        let title = json_of(at, &["show", id])["title"]["en"].as_str().expect("a title").to_owned();
+        (title, json_of(at, &["show", id, "--history"])["history"].as_array().expect("a list").len())
+    };
+    let days = ["Boats", "Boats and engines", "Boats", "Boats", "Boats and engines"];
+    for (day, title) in days.iter().enumerate() {
+        fs::write(at.join("package.json"), release(title)).expect("written");
+        let now = format!("2026-11-0{}T08:00:00Z", day + 2);
+        run(at, &["--now", &now, "import", "package.json"]).code(0);
+        assert_eq!(titles().0, *title);
+    }
+    assert_eq!(titles().1, 4);
+    fs::write(at.join("older.json"), release("Boats")).expect("written");
+    for file in ["older.json", "package.json", "older.json"] {
+        run(at, &["--now", "2026-11-09T08:00:00Z", "import", file]).code(0);
+        assert_eq!(titles(), ("Boats and engines".to_owned(), 4));
+    }
+    run(at, &["rebuild", "--from-archive"]).code(0);
+    assert_eq!(titles(), ("Boats and engines".to_owned(), 4));
+    run(at, &["verify"]).code(0);
+}
+
 /// A publisher that takes a notice back deletes nothing here, and publishing it anew ends that.
 #[test]
 fn what_a_publisher_takes_back_is_marked_and_stays() {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,12 +16,10 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 use serde_json::Value;
 use tenderwatch::archive::{self, Position};
-use tenderwatch::classify::Classifier;
 use tenderwatch::config::{Config, Overrides};
 use tenderwatch::definitions::{DefinitionFile, Definitions};
 use tenderwatch::ids::NoticeId;
 use tenderwatch::ingest::{self, CrawlOptions, Workspace};
-use tenderwatch::organisations::Kinds;
 use tenderwatch::records::{Outcome, SourceReceipt};
 use tenderwatch::source::{self, Source};
 use tenderwatch::store::{Derived, Kept, Layout, StoreError};
@@ -387,10 +386,10 @@ impl Ground {
     }
 
     fn workspace(&self, definition: &str, settings: &str) -> Workspace {
-        self.workspace_with(definition, settings, Definitions::default())
+        self.workspace_with(definition, settings, None)
     }
 
-    fn workspace_with(&self, definition: &str, settings: &str, definitions: Definitions) -> Workspace {
+    fn workspace_with(&self, definition: &str, settings: &str, definitions: Option<&Path>) -> Workspace {
         // what is in [politeness] comes first, whole tables after it
         let (politeness, tables) = if settings.starts_with('[') { ("", settings) } else { (settings, "") };
         let text = format!(
@@ -400,7 +399,8 @@ impl Ground {
         let file = self.folder.path().join("config.toml");
         fs::write(&file, text).expect("written");
         let overrides = Overrides { data: Some(self.folder.path().join("data")), contact: None };
-        let config = Config::load(Some(&file), &overrides).expect("a valid configuration");
+        let mut config = Config::load(Some(&file), &overrides).expect("a valid configuration");
+        config.paths.definitions = definitions.map(Path::to_owned);
         let file = DefinitionFile {
             id: SOURCE.to_owned(),
             name: "xx-faulty.toml".to_owned(),
@@ -409,15 +409,10 @@ impl Ground {
         };
         let source = Source::parse(&file).unwrap_or_else(|mistakes| panic!("{mistakes:?}\n{definition}"));
         let sources = vec![source];
-        Workspace {
-            layout: Layout::new(&config.paths.data),
-            readers: source::readers(&sources),
-            classifier: Classifier::load(&definitions).expect("valid"),
-            kinds: Kinds::load(&definitions).expect("valid"),
-            config,
-            definitions,
-            sources,
-        }
+        let mut workspace = Workspace::load(config).expect("the shipped definitions");
+        workspace.readers = source::readers(&sources);
+        workspace.sources = sources;
+        workspace
     }
 
     fn crawl(&self, workspace: &Workspace, now: &str) -> SourceReceipt {
@@ -838,8 +833,7 @@ fn a_publisher_does_not_learn_what_is_looked_for() {
         for ask in [Ask::Pages, Ask::Details, Ask::Index, Ask::Zips, Ask::Files] {
             let ground = Ground::new();
             for now in [FIRST.0, NEXT.0] {
-                let definitions = Definitions::new(Some(own.path().to_owned()));
-                let workspace = ground.workspace_with(&ask.definition(&base, "", ""), "", definitions);
+                let workspace = ground.workspace_with(&ask.definition(&base, "", ""), "", Some(own.path()));
                 let receipt = ground.crawl(&workspace, now);
                 assert!(receipt.outcome.is_complete(), "{receipt:?}");
             }

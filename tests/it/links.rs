@@ -183,6 +183,7 @@ fn stored(notice: Notice, fetched_at: Timestamp) -> StoredDocument {
         issues: Vec::new(),
         notices: vec![PreparedNotice::new(notice)],
         taken_back: Vec::new(),
+        rates: None,
     }
 }
 

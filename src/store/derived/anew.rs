@@ -104,7 +104,9 @@ impl Derived {
                     let sql = format!("DELETE FROM {table} WHERE {column} >= ?1 AND {column} < ?2");
                     transaction.execute(&sql, [&from, &until])?;
                 }
-                transaction.execute("DELETE FROM documents WHERE source = ?1", [source.as_str()])?;
+                for table in ["documents", "rates"] {
+                    transaction.execute(&format!("DELETE FROM {table} WHERE source = ?1"), [source.as_str()])?;
+                }
             }
             Ok(())
         };

@@ -10,11 +10,9 @@ use super::{Applied, StoredDocument};
 use crate::archive::frames::{self, Packing};
 use crate::links::Linking;
 use crate::notice::Notice;
-use crate::rates::Rates;
 use crate::records::{DocumentOutcome, NoticeSummary};
 use crate::store::{links, position_text};
 use crate::versions;
-use crate::worth::worth;
 
 /// The score from which a category is a label.
 const LABEL: f64 = 0.5;
@@ -41,6 +39,7 @@ impl PreparedNotice {
         let mut whole = Sha256::new();
         whole.update(content);
         let added = (&notice.format, &notice.url, &notice.categories, &notice.issues, &notice.licence, &notice.extra);
+        // The value in euro is in the summary.
         // Kinds of buyers are ours: other rules for them are no change of the notice.
         let kinds: Vec<Option<&String>> = notice.buyers.iter().map(|buyer| buyer.kind.as_ref()).collect();
         whole.update(serde_json::to_vec(&(added, kinds, &summary)).expect("plain data"));
@@ -78,7 +77,7 @@ pub(super) fn summary(notice: &Notice) -> NoticeSummary {
         joint: notice.joint.as_ref().map_or_else(Vec::new, |joint| joint.evidence.clone()),
         cross_border: notice.joint.as_ref().is_some_and(|joint| joint.cross_border),
         innovation: notice.innovation_marks().into_iter().map(str::to_owned).collect(),
-        worth: worth(notice, Rates::shipped()),
+        worth: notice.value_eur.clone(),
     }
 }
 
@@ -118,6 +117,15 @@ pub(super) fn insert_document(transaction: &Transaction<'_>, document: &StoredDo
         .prepare_cached("INSERT INTO taken_back (notice_id, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
     for id in &document.taken_back {
         taken_back.execute(params![id.as_str(), document.fetched_at.as_second()])?;
+    }
+    if let Some(rates) = &document.rates {
+        let mut rate = transaction.prepare_cached(
+            "INSERT INTO rates (source, day, currency, per_euro) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET per_euro = excluded.per_euro WHERE per_euro <> excluded.per_euro",
+        )?;
+        for (day, currency, per_euro) in rates.each() {
+            rate.execute(params![document.source.as_str(), day.to_string(), currency, per_euro.to_string()])?;
+        }
     }
     Ok(())
 }

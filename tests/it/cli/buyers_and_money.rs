@@ -194,3 +194,66 @@ fn a_buyer_is_found_under_every_name_and_by_its_number() {
     let exported = run(at, &["export", "--buyer", "pl-regon/000001258", "--format", "jsonl"]).code(0).text();
     assert_eq!(exported.lines().count(), 3);
 }
+
+const LATER: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01" xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref"><Cube>
+<Cube time="2026-11-02"><Cube currency="PLN" rate="4.0000"/></Cube>
+</Cube></gesmes:Envelope>"#;
+
+/// A notice of a day after the last rate is converted with that one and says so, until the day's rate comes: then its value
+/// is another one in every place, and everything is as if the rate had been there before the notice.
+#[test]
+fn rates_that_come_later_put_values_right_and_a_table_that_cannot_be_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let mut late = release(1, &[POLICE], &value(4_000_000, "PLN"));
+    late["date"] = json!("2026-11-02T10:00:00Z");
+    import(at, &[late, release(2, &[POLICE], &value(4_000_000, "PLN"))]);
+    let values = || {
+        let hits = json_of(at, &["search", "--sort", "value"]);
+        let hits = hits.as_array().or_else(|| hits["hits"].as_array()).expect("hits").clone();
+        let values: Vec<Value> = hits
+            .iter()
+            .map(|hit| json!([hit["published_on"], hit["value"]["amount"], hit["value"]["stale"]]))
+            .collect();
+        values
+    };
+    let known = "908306.46";
+    assert_eq!(values().len(), 2);
+    assert!(values().contains(&json!(["2026-11-02", known, true])), "{:?}", values());
+
+    for (name, broken) in [
+        ("zero.xml", LATER.replace("4.0000", "0")),
+        ("word.xml", LATER.replace("4.0000", "four")),
+        ("coming.xml", LATER.replace("2026-11-02", "2206-11-02")),
+        ("none.xml", LATER.replace("PLN", "zloty")),
+    ] {
+        fs::write(at.join(name), broken).expect("written");
+        let now = ["--now", "2026-11-04T06:00:00Z", "import", "--source", "eu-ecb-rates", name];
+        run(at, &now).code(4);
+    }
+    assert!(values().contains(&json!(["2026-11-02", known, true])), "{:?}", values());
+    assert_eq!(json_of(at, &["status"])["rates"], json!({ "until": "2026-10-30" }));
+
+    fs::write(at.join("rates.xml"), LATER).expect("written");
+    run(at, &["--now", "2026-11-04T06:00:00Z", "import", "--source", "eu-ecb-rates", "rates.xml"]).code(0);
+    let after = values();
+    assert!(after.contains(&json!(["2026-11-02", "1000000", null])), "{after:?}");
+    assert!(after.contains(&json!(["2026-10-30", known, null])), "a rate of before stands: {after:?}");
+    let found = found(at, &["--min-value", "950000"]);
+    assert_eq!(found.len(), 1, "the index knows: {found:?}");
+    assert_eq!(json_of(at, &["status"])["rates"], json!({ "until": "2026-11-02" }));
+    run(at, &["verify"]).code(0);
+
+    let everything = || run(at, &["--output", "jsonl", "export"]).code(0).text();
+    let before = everything();
+    run(at, &["rebuild", "--from-archive"]).code(0);
+    assert_eq!(everything(), before);
+    // Days are missing between: said, with what helps.
+    fs::write(at.join("much-later.xml"), LATER.replace("2026-11-02", "2026-12-02")).expect("written");
+    run(at, &["--now", "2026-12-04T06:00:00Z", "import", "--source", "eu-ecb-rates", "much-later.xml"]).code(0);
+    assert_eq!(
+        json_of(at, &["status"])["rates"],
+        json!({ "until": "2026-12-02", "gap": ["2026-11-02", "2026-12-02"] })
+    );
+}
