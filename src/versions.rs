@@ -225,6 +225,9 @@ mod tests {
                 "first_seen" => "2026-11-20T06:00:00Z".into(),
                 "extra" => serde_json::json!({"views": 7}),
                 "categories" => serde_json::json!([{"id": "drones", "score": 0.9, "bias": 0.0, "evidence": []}]),
+                "value_eur" => {
+                    serde_json::json!({"amount": "7", "currency": "EUR", "kind": "award", "vat": "ex"})
+                }
                 "issues" => serde_json::json!([{"code": "bad-number", "path": "p", "value": "v"}]),
                 _ => "other".into(),
             };
