@@ -9,7 +9,7 @@
 mod definition;
 mod score;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -76,6 +76,17 @@ pub struct Classifier {
     /// CPV prefix → categories that name it, and whether strongly.
     cpv: BTreeMap<String, Vec<(usize, bool)>>,
     fingerprint: String,
+}
+
+/// A simple system to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// A strong CPV code labels.
+    Codes,
+    /// A strong English term labels, whatever the text's language.
+    English,
+    /// A strong term labels, whatever speaks against it.
+    Lexicon,
 }
 
 /// One text of a notice.
@@ -195,6 +206,34 @@ impl Classifier {
             }
         }
         self.weigh_all(&sources, &codes)
+    }
+
+    /// What a simple system would label: the baselines that an evaluation prints beside the real one.
+    pub fn baseline(&self, notice: &Notice, system: Baseline) -> BTreeSet<CategoryId> {
+        let mut numbers: BTreeSet<usize> = BTreeSet::new();
+        if system == Baseline::Codes {
+            let lots = notice.lots.iter().flat_map(|lot| &lot.cpv);
+            for code in notice.cpv.iter().chain(lots) {
+                for (_, categories) in (2..=code.len()).filter_map(|end| self.cpv.get_key_value(code.get(..end)?)) {
+                    numbers.extend(categories.iter().filter(|(_, strong)| *strong).map(|(number, _)| *number));
+                }
+            }
+        } else {
+            let lots = notice.lots.iter().flat_map(|lot| [&lot.title, &lot.description]);
+            for (lang, text) in [&notice.title, &notice.description].into_iter().chain(lots).flat_map(Text::iter) {
+                self.matcher.find(&Page::new(text, MOST_WORDS), true, |found| {
+                    let rule = &self.rules[found.term as usize];
+                    let counts = match system {
+                        Baseline::English => rule.language == "en",
+                        _ => rule.fires_in(lang),
+                    };
+                    if rule.weight == Some(Weight::Strong) && counts {
+                        numbers.extend(rule.category);
+                    }
+                });
+            }
+        }
+        numbers.into_iter().map(|number| self.categories[number].id.clone()).collect()
     }
 
     /// What a text gets when it is read as the title of a notice; without a language the terms of all of them count.

@@ -6,6 +6,7 @@ mod classify;
 mod crawl;
 mod demo;
 mod digest;
+mod evaluate;
 mod export;
 mod import;
 mod links;
@@ -86,6 +87,7 @@ enum Command {
     Show(show::Arguments),
     Classify(classify::Arguments),
     Categories(categories::Arguments),
+    Evaluate(evaluate::Arguments),
     Sources(sources::Arguments),
     Links(links::Arguments),
     Digest(digest::Arguments),
@@ -228,6 +230,7 @@ fn dispatch(cli: &Cli, context: &mut Context<'_>) -> anyhow::Result<Ended> {
         Command::Links(arguments) => links::run(arguments, context),
         Command::Classify(arguments) => classify::run(arguments, context),
         Command::Categories(arguments) => categories::run(arguments, context),
+        Command::Evaluate(arguments) => evaluate::run(arguments, context),
         Command::Sources(arguments) => sources::run(arguments, context),
         Command::Digest(arguments) => digest::run(arguments, context),
         Command::Export(arguments) => export::run(arguments, context),

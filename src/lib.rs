@@ -22,6 +22,7 @@ pub mod classify; //     7  index/categories → Classifier; Notice → categori
 pub mod formats; //      7  bytes → notices + issues; the FORMATS table
 pub mod organisations; // 7  who is this organisation, of what kind: names, keys, clusters, kinds of buyers
 pub mod unpack; //       7  packages → documents: gzip, tar and zip, with every size bounded
+pub mod evaluation; //   8  judged notices and their scores → precision, recall, false alarms, calibration
 pub mod links; //        8  which notices belong together: keys, rules, the operator's verdicts
 pub mod source; //       8  sources/*.toml → Source; linting
 pub mod fetch; //        9  the host gates: the only user of reqwest

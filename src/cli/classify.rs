@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use flate2::read::MultiGzDecoder;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Ended, Invalid, Output};
@@ -32,16 +33,17 @@ pub(super) struct Arguments {
 /// A line may not be longer than this.
 const LINE_BYTES: u64 = 32 << 20;
 
+/// A text to classify.
 #[derive(Deserialize)]
-struct Line {
-    id: String,
+pub(super) struct Line {
+    pub id: String,
     title: String,
     #[serde(default)]
     description: Option<String>,
     #[serde(default)]
     cpv: Option<Vec<String>>,
     #[serde(default)]
-    lang: Option<String>,
+    pub lang: Option<String>,
     #[serde(default)]
     buyer: Option<String>,
     #[serde(default)]
@@ -71,8 +73,22 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     context.only(&[Output::Table, Output::Json, Output::Jsonl])?;
     let config = context.cli.config()?;
     let classifier = Classifier::load(&Definitions::new(config.paths.definitions)).map_err(Invalid)?;
-    let name = arguments.input.display().to_string();
-    let mut input = open(&arguments.input).with_context(|| format!("could not read {name}"))?;
+    each_line(&arguments.input, |row: Line| {
+        let categories = classifier.classify(&row.notice(!arguments.no_cpv));
+        serde_json::to_writer(&mut *context.out, &Labelled { id: &row.id, categories })?;
+        writeln!(context.out)?;
+        Ok(())
+    })?;
+    Ok(Ended::Done)
+}
+
+/// Every line of a file of JSON Lines, perhaps gzipped, or of standard input; empty lines are none.
+pub(super) fn each_line<T: DeserializeOwned>(
+    path: &Path,
+    mut take: impl FnMut(T) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let name = path.display().to_string();
+    let mut input = open(path).with_context(|| format!("could not read {name}"))?;
     let mut line = String::new();
     for number in 1.. {
         line.clear();
@@ -90,16 +106,12 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
         if line.trim().is_empty() {
             continue;
         }
-        let row: Line =
-            serde_json::from_str(&line).with_context(|| format!("{name}:{number}: not a line to classify"))?;
-        let categories = classifier.classify(&notice(&row, !arguments.no_cpv));
-        serde_json::to_writer(&mut *context.out, &Labelled { id: &row.id, categories })?;
-        writeln!(context.out)?;
+        take(serde_json::from_str(&line).with_context(|| format!("{name}:{number}: not a line to classify"))?)?;
     }
-    Ok(Ended::Done)
+    Ok(())
 }
 
-fn open(path: &std::path::Path) -> std::io::Result<Box<dyn BufRead>> {
+fn open(path: &Path) -> std::io::Result<Box<dyn BufRead>> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(BufReader::new(std::io::stdin())));
     }
@@ -108,29 +120,31 @@ fn open(path: &std::path::Path) -> std::io::Result<Box<dyn BufRead>> {
     Ok(if zipped { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
 }
 
-/// The line as a notice, so that there is one classifier for everything.
-fn notice(row: &Line, with_cpv: bool) -> Notice {
-    let id = NoticeId::new(row.id.clone());
-    let mut notice =
-        Notice::new(id, SourceId::new("classify"), "jsonl", RawId::from_digest([0; 32]), Stage::Competition);
-    let lang = row.lang.as_deref().and_then(codes::language).unwrap_or("und");
-    let text = |text: Option<&str>| -> Text { text.into_iter().map(|text| (lang, text)).collect() };
-    let cpv = |codes: Option<&Vec<String>>| -> Vec<String> {
-        let digits = codes.into_iter().flatten().filter_map(|code| codes::cpv_digits(code));
-        if with_cpv { digits.map(str::to_owned).collect() } else { Vec::new() }
-    };
-    notice.title = text(Some(&row.title));
-    notice.description = text(row.description.as_deref());
-    notice.cpv = cpv(row.cpv.as_ref());
-    let country = row.country.as_deref().and_then(codes::country).map(|country| country.iso2.clone());
-    notice.buyers = vec![Organisation { name: row.buyer.clone(), country, ..Organisation::default() }];
-    for lot in row.lots.iter().flatten() {
-        notice.lots.push(Lot {
-            title: text(lot.title.as_deref()),
-            description: text(lot.description.as_deref()),
-            cpv: cpv(lot.cpv.as_ref()),
-            ..Lot::new(lot.id.clone(), LotKind::Lot)
-        });
+impl Line {
+    /// The line as a notice, so that there is one classifier for everything.
+    pub fn notice(&self, with_cpv: bool) -> Notice {
+        let id = NoticeId::new(self.id.clone());
+        let mut notice =
+            Notice::new(id, SourceId::new("classify"), "jsonl", RawId::from_digest([0; 32]), Stage::Competition);
+        let lang = self.lang.as_deref().and_then(codes::language).unwrap_or("und");
+        let text = |text: Option<&str>| -> Text { text.into_iter().map(|text| (lang, text)).collect() };
+        let cpv = |codes: Option<&Vec<String>>| -> Vec<String> {
+            let digits = codes.into_iter().flatten().filter_map(|code| codes::cpv_digits(code));
+            if with_cpv { digits.map(str::to_owned).collect() } else { Vec::new() }
+        };
+        notice.title = text(Some(&self.title));
+        notice.description = text(self.description.as_deref());
+        notice.cpv = cpv(self.cpv.as_ref());
+        let country = self.country.as_deref().and_then(codes::country).map(|country| country.iso2.clone());
+        notice.buyers = vec![Organisation { name: self.buyer.clone(), country, ..Organisation::default() }];
+        for lot in self.lots.iter().flatten() {
+            notice.lots.push(Lot {
+                title: text(lot.title.as_deref()),
+                description: text(lot.description.as_deref()),
+                cpv: cpv(lot.cpv.as_ref()),
+                ..Lot::new(lot.id.clone(), LotKind::Lot)
+            });
+        }
+        notice
     }
-    notice
 }

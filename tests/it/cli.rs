@@ -406,6 +406,46 @@ fn a_publisher_may_go_back_to_what_it_said_before() {
     run(at, &["verify"]).code(0);
 }
 
+#[test]
+fn labels_are_measured_against_judged_notices_beside_simple_systems() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let judged = [
+        serde_json::json!({"id": "1", "lang": "de", "title": "Lieferung von Drohnen", "labels": ["drones"]}),
+        serde_json::json!({"id": "2", "lang": "fr", "title": "Fourniture de drones", "labels": ["drones"],
+            "note": "found by buyer/CPV-35 sweep"}),
+        serde_json::json!({"id": "3", "lang": "en", "title": "Insurance of drones", "labels": [],
+            "note": "hard negative: near"}),
+        serde_json::json!({"id": "4", "lang": "en", "title": "School furniture", "cpv": ["35613000"], "labels": [],
+            "note": "random negative"}),
+        serde_json::json!({"id": "5", "lang": "en", "title": "Vests", "labels": ["ballistic-vests"]}),
+    ];
+    let lines: Vec<String> = judged.iter().map(ToString::to_string).collect();
+    fs::write(at.join("judged.jsonl"), lines.join("\n")).expect("written");
+    let sets = json_of(at, &["evaluate", "judged.jsonl"]);
+    let systems = sets[0]["systems"].as_array().expect("a list");
+    let names: Vec<&str> = systems.iter().map(|one| one["system"].as_str().expect("a name")).collect();
+    assert_eq!(names[..2], ["classify", "classify, text alone"]);
+    let figures = |system: &str| {
+        let at = names.iter().position(|name| *name == system).expect("it is there");
+        &systems[at]["figures"]
+    };
+    let counts =
+        |right: u64, alarms: u64, missed: u64| serde_json::json!({"right": right, "alarms": alarms, "missed": missed});
+    assert_eq!(figures("classify, text alone")["micro"], counts(2, 0, 1));
+    assert_eq!(figures("classify")["sweep"], counts(1, 0, 0));
+    assert_eq!(figures("CPV codes alone")["micro"], counts(0, 1, 3));
+    assert_eq!(figures("CPV codes alone")["alarms_random"], serde_json::json!({"part": 1, "whole": 1}));
+    assert_eq!(figures("plain lexicon")["alarms_hard"], serde_json::json!({"part": 1, "whole": 1}));
+    assert_eq!(figures("classify")["languages"]["de"], serde_json::json!([1, counts(1, 0, 0)]));
+    let text = run(at, &["evaluate", "judged.jsonl"]).code(0).text();
+    assert!(text.contains("judged.jsonl: 5 notices, 3 labels"), "{text}");
+    assert!(text.contains("English keywords"), "{text}");
+    fs::write(at.join("broken.jsonl"), format!("{}\n{{\"id\": 7}}\n", lines[0])).expect("written");
+    run(at, &["evaluate", "broken.jsonl"]).fails(1, &["broken.jsonl:2"]);
+    run(at, &["evaluate", "nowhere.jsonl"]).fails(1, &["nowhere.jsonl"]);
+}
+
 /// A publisher that takes a notice back deletes nothing here, and publishing it anew ends that.
 #[test]
 fn what_a_publisher_takes_back_is_marked_and_stays() {
