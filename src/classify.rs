@@ -15,8 +15,9 @@ use sha2::{Digest, Sha256};
 
 pub use self::definition::{ANY, Category, Term, Weight};
 pub use self::score::score;
-use self::score::{Code, Hit, Position, weigh};
+use self::score::{Code, Hit, Position, beside_a_force, weigh};
 use crate::analysis::fold;
+use crate::codes;
 use crate::definitions::{DefinitionError, Definitions};
 use crate::ids::CategoryId;
 use crate::notice::{Classification, Notice, Text};
@@ -24,11 +25,13 @@ use crate::terms::{Found, Matcher, MatcherBuilder, Page, Word, parse_words};
 
 /// The folder of categories.
 pub const CATEGORIES: &str = "index/categories";
+/// The folder of words for bodies that make an ordinary thing a thing of security.
+pub const FORCES: &str = "index/forces";
 /// The folder of terms that speak against every category.
 pub const VETOES: &str = "index/vetoes";
 
 /// Changes when the same definitions would give other results: part of the fingerprint.
-const RULES: &str = "classify/1";
+const RULES: &str = "classify/2";
 /// Words read of one text; a description of megabytes is an attachment, not a description.
 const MOST_WORDS: usize = 20_000;
 /// Words read of one notice, over all its lots and languages.
@@ -39,8 +42,10 @@ const MOST_HITS: usize = 64;
 /// What a matched term means.
 #[derive(Debug)]
 struct Rule {
-    /// The category's number; none speaks against all.
+    /// The category's number; none speaks against all, or is a force.
     category: Option<usize>,
+    /// The force's number.
+    force: Option<usize>,
     /// None: the category's name, which only answers queries.
     weight: Option<Weight>,
     language: String,
@@ -71,6 +76,8 @@ pub struct Expansion {
 #[derive(Debug)]
 pub struct Classifier {
     categories: Vec<Category>,
+    /// By category, the numbers of its forces.
+    forces: Vec<Vec<usize>>,
     rules: Vec<Rule>,
     matcher: Matcher,
     /// CPV prefix → categories that name it, and whether strongly.
@@ -93,7 +100,9 @@ pub enum Baseline {
 struct Source<'n> {
     field: String,
     lang: &'n str,
+    /// What is read of it, and how many scalars stand before that.
     text: &'n str,
+    before: usize,
     position: Position,
     lot: Option<usize>,
 }
@@ -113,26 +122,48 @@ impl Classifier {
             }
         };
         note("rules", RULES, "");
+        let mut forces = Vec::new();
+        for file in definitions.list(FORCES).map_err(|error| vec![error])? {
+            note(FORCES, &file.id, &file.text);
+            match definition::parse_words_of(&file, Weight::Force) {
+                Ok(terms) => forces.push((file.id, terms)),
+                Err(found) => errors.extend(found),
+            }
+        }
         let mut categories = Vec::new();
         for file in definitions.list(CATEGORIES).map_err(|error| vec![error])? {
             note(CATEGORIES, &file.id, &file.text);
             match definition::parse_category(&file) {
-                Ok(category) => categories.push(category),
+                Ok(category) => {
+                    for force in category.forces.iter().filter(|force| forces.iter().all(|(id, _)| id != *force)) {
+                        errors.push(file.error("forces", format!("there is no {FORCES}/{force}.toml")));
+                    }
+                    categories.push(category);
+                }
                 Err(found) => errors.extend(found),
             }
         }
         let mut vetoes = Vec::new();
         for file in definitions.list(VETOES).map_err(|error| vec![error])? {
             note(VETOES, &file.id, &file.text);
-            match definition::parse_vetoes(&file) {
+            match definition::parse_words_of(&file, Weight::Veto) {
                 Ok(terms) => vetoes.push((file.id, terms)),
                 Err(found) => errors.extend(found),
             }
         }
-        if errors.is_empty() { Ok(Self::build(categories, &vetoes, hex(&digest.finalize()))) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self::build(categories, &vetoes, &forces, hex(&digest.finalize())))
+        } else {
+            Err(errors)
+        }
     }
 
-    fn build(mut categories: Vec<Category>, vetoes: &[(String, Vec<Term>)], fingerprint: String) -> Self {
+    fn build(
+        mut categories: Vec<Category>,
+        vetoes: &[(String, Vec<Term>)],
+        forces: &[(String, Vec<Term>)],
+        fingerprint: String,
+    ) -> Self {
         categories.sort_by(|one, other| one.id.cmp(&other.id));
         let mut rules = Vec::new();
         let mut matcher = MatcherBuilder::default();
@@ -162,7 +193,14 @@ impl Classifier {
                 add(&term.words, rule_of(None, id, term));
             }
         }
-        Self { categories, rules, matcher: matcher.build(), cpv, fingerprint }
+        for (number, (id, terms)) in forces.iter().enumerate() {
+            for term in terms {
+                add(&term.words, Rule { force: Some(number), ..rule_of(None, id, term) });
+            }
+        }
+        let number = |force: &String| forces.iter().position(|(id, _)| id == force).expect("checked when it was read");
+        let forces = categories.iter().map(|category| category.forces.iter().map(number).collect()).collect();
+        Self { categories, forces, rules, matcher: matcher.build(), cpv, fingerprint }
     }
 
     /// The categories, by id.
@@ -183,15 +221,17 @@ impl Classifier {
     /// Every category of the notice that scores 0.05 or more, best first; from 0.5 it is a label.
     pub fn classify(&self, notice: &Notice) -> Vec<Classification> {
         let mut sources = Vec::new();
-        push_text(&mut sources, "title", &notice.title, Position::Title, None);
-        push_text(&mut sources, "description", &notice.description, Position::Description, None);
+        let own = &notice.languages;
+        push_text(&mut sources, own, "title", &notice.title, Position::Title, None);
+        push_text(&mut sources, own, "description", &notice.description, Position::Description, None);
         // In order of their ids, so that the order in the document cannot matter.
         let mut lots: Vec<_> = notice.lots.iter().collect();
         lots.sort_by(|one, other| one.id.cmp(&other.id));
         for (number, lot) in lots.iter().enumerate() {
             let field = |part: &str| format!("lots[{}].{part}", lot.id);
-            push_text(&mut sources, &field("title"), &lot.title, Position::LotTitle, Some(number));
-            push_text(&mut sources, &field("description"), &lot.description, Position::LotDescription, Some(number));
+            push_text(&mut sources, own, &field("title"), &lot.title, Position::LotTitle, Some(number));
+            let (field, position) = (field("description"), Position::LotDescription);
+            push_text(&mut sources, own, &field, &lot.description, position, Some(number));
         }
         let mut codes: Vec<(String, &str, bool)> = Vec::new();
         for (at, code) in notice.cpv.iter().enumerate() {
@@ -242,6 +282,7 @@ impl Classifier {
             field: "title".to_owned(),
             lang: lang.unwrap_or("und"),
             text,
+            before: 0,
             position: Position::Title,
             lot: None,
         };
@@ -291,6 +332,7 @@ impl Classifier {
     fn weigh_all(&self, sources: &[Source<'_>], codes: &[(String, &str, bool)]) -> Vec<Classification> {
         let mut hits: Vec<Vec<Hit<'_>>> = vec![Vec::new(); self.categories.len()];
         let mut against_all: Vec<Hit<'_>> = Vec::new();
+        let mut forces: Vec<(usize, Hit<'_>)> = Vec::new();
         let mut left = MOST_WORDS_OF_NOTICE;
         for (place, source) in sources.iter().enumerate() {
             if left == 0 {
@@ -298,19 +340,22 @@ impl Classifier {
             }
             let page = Page::new(source.text, MOST_WORDS.min(left));
             left -= page.tokens.len();
-            let mut counts = vec![0usize; self.categories.len() + 1];
+            // one for each category, one for what speaks against all, one for forces
+            let mut counts = vec![0usize; self.categories.len() + 2];
             self.matcher.find(&page, true, |found| {
                 let rule = &self.rules[found.term as usize];
                 let (Some(weight), true) = (rule.weight, rule.fires_in(source.lang)) else { return };
-                let count = &mut counts[rule.category.map_or(0, |number| number + 1)];
+                let nobodys = usize::from(rule.force.is_some());
+                let count = &mut counts[rule.category.map_or(nobodys, |number| number + 2)];
                 *count += 1;
                 if *count > MOST_HITS {
                     return;
                 }
                 let hit = hit_of(rule, weight, place, source, &page, found);
-                match rule.category {
-                    Some(number) => hits[number].push(hit),
-                    None => against_all.push(hit),
+                match (rule.category, rule.force) {
+                    (Some(number), _) => hits[number].push(hit),
+                    (None, Some(force)) => forces.push((force, hit)),
+                    (None, None) => against_all.push(hit),
                 }
             });
         }
@@ -319,12 +364,15 @@ impl Classifier {
             self.name_codes(field, code, *main, &mut named);
         }
         let mut all: Vec<Classification> = Vec::new();
-        for ((category, mut hits), codes) in self.categories.iter().zip(hits).zip(named) {
+        for (number, (category, codes)) in self.categories.iter().zip(named).enumerate() {
+            let mut hits = std::mem::take(&mut hits[number]);
+            let own = forces.iter().filter(|(force, _)| self.forces[number].contains(force));
+            let force = beside_a_force(&mut hits, own.map(|(_, hit)| hit));
             if hits.is_empty() && codes.is_empty() {
                 continue;
             }
             hits.extend(against_all.iter().cloned());
-            all.extend(weigh(category, hits, codes));
+            all.extend(weigh(category, hits, codes, force));
         }
         all.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.id.cmp(&other.id)));
         all
@@ -369,9 +417,14 @@ impl Rule {
 }
 
 fn rule_of(category: Option<usize>, id: &str, term: &Term) -> Rule {
-    let kind = if term.weight == Weight::Veto { "veto" } else { "term" };
+    let kind = match term.weight {
+        Weight::Veto => "veto",
+        Weight::Force => "force",
+        _ => "term",
+    };
     Rule {
         category,
+        force: None,
         weight: Some(term.weight),
         language: term.language.clone(),
         text: term.text.clone(),
@@ -384,6 +437,7 @@ fn rule_of(category: Option<usize>, id: &str, term: &Term) -> Rule {
 fn label_of(category: usize, id: &str, language: &str, text: &str) -> Rule {
     Rule {
         category: Some(category),
+        force: None,
         weight: None,
         language: language.to_owned(),
         text: text.to_owned(),
@@ -393,9 +447,32 @@ fn label_of(category: usize, id: &str, language: &str, text: &str) -> Rule {
     }
 }
 
-fn push_text<'n>(into: &mut Vec<Source<'n>>, field: &str, text: &'n Text, position: Position, lot: Option<usize>) {
-    for (lang, text) in text.iter() {
-        into.push(Source { field: field.to_owned(), lang, text, position, lot });
+/// Texts in the notice's own languages. What stands beside them in others was made by a machine: TED puts the words of a CPV
+/// code there as titles.
+fn push_text<'n>(
+    into: &mut Vec<Source<'n>>,
+    own: &[String],
+    field: &str,
+    text: &'n Text,
+    position: Position,
+    lot: Option<usize>,
+) {
+    let is_own = |lang: &str| own.iter().any(|own| own == lang);
+    let all = !text.iter().any(|(lang, _)| is_own(lang));
+    for (lang, text) in text.iter().filter(|(lang, _)| all || is_own(lang)) {
+        let own = without_machine_prefix(text);
+        let before = text[..text.len() - own.len()].chars().count();
+        into.push(Source { field: field.to_owned(), lang, text: own, before, position, lot });
+    }
+}
+
+/// A title without what TED puts before it: `Poland – Bullet-proof vests – ` is the country and a CPV code in words, not
+/// what the buyer says.
+fn without_machine_prefix(title: &str) -> &str {
+    let mut parts = title.splitn(3, " – ");
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(country), Some(_), Some(own)) if codes::country_of(country).is_some() => own,
+        _ => title,
     }
 }
 
@@ -420,8 +497,8 @@ fn hit_of<'a>(
         lot: source.lot,
         field: &source.field,
         lang: source.lang,
-        start: first.start,
-        end: last.end,
+        start: source.before + first.start,
+        end: source.before + last.end,
         text: &source.text[first.byte..last.byte + last.surface.len()],
         family,
     }

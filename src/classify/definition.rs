@@ -36,6 +36,8 @@ pub struct Category {
     pub cpv_weak: Vec<String>,
     /// The words that show it, or speak against it.
     pub terms: Vec<Term>,
+    /// Files of `index/forces/`: with a word of one of them beside it, an ordinary thing is one of this category.
+    pub forces: Vec<String>,
     /// The probability from which it is a label; folded into the bias, so that a printed score of 0.5 is the label.
     pub threshold: f64,
     /// The file as the user knows it.
@@ -49,10 +51,14 @@ pub struct Category {
 pub enum Weight {
     /// Enough for a label.
     Strong,
+    /// An ordinary thing: enough where a force stands beside it, and nothing alone.
+    Object,
     /// Only together with others.
     Weak,
     /// Speaks against.
     Veto,
+    /// Somebody who makes an ordinary thing a thing of security; of no category by itself.
+    Force,
 }
 
 impl Weight {
@@ -60,8 +66,10 @@ impl Weight {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Strong => "strong",
+            Self::Object => "object",
             Self::Weak => "weak",
             Self::Veto => "veto",
+            Self::Force => "force",
         }
     }
 }
@@ -94,6 +102,8 @@ struct RawCategory {
     threshold: f64,
     #[serde(default)]
     cpv: RawCpv,
+    #[serde(default)]
+    forces: Vec<String>,
     terms: BTreeMap<String, RawTerms>,
 }
 
@@ -114,14 +124,30 @@ struct RawTerms {
     #[serde(default)]
     weak: Vec<String>,
     #[serde(default)]
+    object: Vec<String>,
+    #[serde(default)]
     veto: Vec<String>,
+    #[serde(default)]
+    force: Vec<String>,
     #[serde(default)]
     case: Vec<String>,
 }
 
+impl RawTerms {
+    fn lists(&self) -> [(Weight, &Vec<String>); 5] {
+        [
+            (Weight::Strong, &self.strong),
+            (Weight::Object, &self.object),
+            (Weight::Weak, &self.weak),
+            (Weight::Veto, &self.veto),
+            (Weight::Force, &self.force),
+        ]
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawVetoes {
+struct RawWords {
     terms: BTreeMap<String, RawTerms>,
 }
 
@@ -160,6 +186,13 @@ pub fn parse_category(file: &DefinitionFile) -> Result<Category, Vec<DefinitionE
         errors.push(file.error("threshold", format!("expected a number from 0.05 to 0.95, found {}", raw.threshold)));
     }
     check_cpv(file, &raw.cpv, &mut errors);
+    if let Some(language) = raw.terms.iter().find(|(_, terms)| !terms.force.is_empty()).map(|(language, _)| language) {
+        errors.push(file.error(&format!("terms.{language}.force"), "words of a force stand in a file of index/forces"));
+    }
+    if let Some((language, _)) = raw.terms.iter().find(|(_, terms)| !terms.object.is_empty() && raw.forces.is_empty()) {
+        let message = "expected `forces = [\"police\"]` at the top: who makes these things things of security";
+        errors.push(file.error(&format!("terms.{language}.object"), message));
+    }
     let terms = parse_terms(file, &raw.terms, &mut errors);
     if errors.is_empty() {
         return Ok(Category {
@@ -171,6 +204,7 @@ pub fn parse_category(file: &DefinitionFile) -> Result<Category, Vec<DefinitionE
             cpv_strong: raw.cpv.strong,
             cpv_weak: raw.cpv.weak,
             terms,
+            forces: raw.forces,
             threshold: raw.threshold,
             file: file.name.clone(),
             overrides: file.overrides,
@@ -179,17 +213,19 @@ pub fn parse_category(file: &DefinitionFile) -> Result<Category, Vec<DefinitionE
     Err(errors)
 }
 
-/// Reads one file of `index/vetoes/`: terms that speak against every category.
+/// Reads one file of `index/vetoes/` (terms that speak against every category) or `index/forces/` (words for bodies): nothing
+/// but terms of one weight.
 ///
 /// # Errors
 /// Every mistake in the file, with its line.
-pub fn parse_vetoes(file: &DefinitionFile) -> Result<Vec<Term>, Vec<DefinitionError>> {
-    let raw: RawVetoes = file.parse().map_err(|error| vec![error])?;
+pub fn parse_words_of(file: &DefinitionFile, only: Weight) -> Result<Vec<Term>, Vec<DefinitionError>> {
+    let raw: RawWords = file.parse().map_err(|error| vec![error])?;
     let mut errors = Vec::new();
     for (language, terms) in &raw.terms {
-        for (key, list) in [("strong", &terms.strong), ("weak", &terms.weak)] {
-            if !list.is_empty() {
-                errors.push(file.error(&format!("terms.{language}.{key}"), "here only `veto` has a meaning"));
+        for (weight, list) in terms.lists() {
+            if weight != only && !list.is_empty() {
+                let message = format!("here only `{}` has a meaning", only.as_str());
+                errors.push(file.error(&format!("terms.{language}.{}", weight.as_str()), message));
             }
         }
     }
@@ -241,9 +277,7 @@ fn parse_terms(
             check_language(file, &format!("terms.{language}"), language, errors);
         }
         let mut seen: HashMap<String, Weight> = HashMap::new();
-        for (weight, list) in
-            [(Weight::Strong, &lists.strong), (Weight::Weak, &lists.weak), (Weight::Veto, &lists.veto)]
-        {
+        for (weight, list) in lists.lists() {
             for (at, text) in list.iter().enumerate() {
                 let path = format!("terms.{language}.{}[{at}]", weight.as_str());
                 let as_written = lists.case.contains(text);
@@ -270,8 +304,8 @@ fn parse_terms(
         }
         for (at, text) in lists.case.iter().enumerate() {
             let path = format!("terms.{language}.case[{at}]");
-            if ![&lists.strong, &lists.weak, &lists.veto].iter().any(|list| list.contains(text)) {
-                let message = format!("`{text}` must also stand in `strong`, `weak` or `veto`");
+            if !lists.lists().iter().any(|(_, list)| list.contains(text)) {
+                let message = format!("`{text}` must also stand in `strong`, `object`, `weak` or `veto`");
                 errors.push(file.error(&path, message));
             }
         }
@@ -330,6 +364,8 @@ case = ["UAS"]
             ("\"UAS\", \"un", "\"*ua*\", \"un", "drones.toml:9: terms.de.strong[1]: `*ua*` would fit too many"),
             ("\"Drohnenbrut\"", "\"*Drohne*\"", "drones.toml:10: terms.de.veto[0]: `*Drohne*` is both strong and veto"),
             ("\"Drohnenbrut\"", "\"Brut\", \"brut\"", "drones.toml:10: terms.de.veto[1]: `brut` stands here twice"),
+            ("veto", "object", "drones.toml:10: terms.de.object: expected `forces"),
+            ("veto", "force", "drones.toml:10: terms.de.force: words of a force"),
             ("case = [\"UAS\"]", "case = [\"UAV\"]", "drones.toml:11: terms.de.case[0]: `UAV` must also stand"),
         ] {
             let text = GOOD.replacen(from, to, 1);
@@ -341,8 +377,9 @@ case = ["UAS"]
 
     #[test]
     fn vetoes_are_only_vetoes() {
-        assert_eq!(parse_vetoes(&file("[terms.en]\nveto = [\"insurance*\"]\n")).expect("sound").len(), 1);
-        let errors = parse_vetoes(&file("[terms.en]\nstrong = [\"insurance*\"]\n")).expect_err("no vetoes");
+        let vetoes = |text: &str| parse_words_of(&file(text), Weight::Veto);
+        assert_eq!(vetoes("[terms.en]\nveto = [\"insurance*\"]\n").expect("sound").len(), 1);
+        let errors = vetoes("[terms.en]\nstrong = [\"insurance*\"]\n").expect_err("no vetoes");
         assert!(errors[0].to_string().contains("only `veto`"), "{}", errors[0]);
     }
 }

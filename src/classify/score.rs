@@ -13,6 +13,12 @@ use super::definition::{Category, Weight};
 const BIAS: f64 = -3.0;
 /// A strong term in a title labels alone, with room for one weak doubt.
 const STRONG: f64 = 4.2;
+/// An ordinary thing with a force beside it: both together are a strong term.
+const OBJECT: f64 = 3.0;
+/// The force's part of it.
+const FORCE: f64 = 1.2;
+/// In a description a force counts for what stands this close; in a title, for all of it.
+const NEAR: usize = 80;
 /// Two weak terms in a title do not label, a weak term with a weak code and a second one does.
 const WEAK: f64 = 1.45;
 /// A veto of the category outweighs one strong term where it stands.
@@ -79,6 +85,8 @@ impl Hit<'_> {
         let base = match self.weight {
             Weight::Strong if self.doubtful => WEAK,
             Weight::Strong => STRONG,
+            Weight::Object => OBJECT,
+            Weight::Force => FORCE,
             Weight::Weak if self.doubtful => WEAK / 2.0,
             Weight::Weak => WEAK,
             Weight::Veto if self.other_object => OTHER_OBJECT,
@@ -89,6 +97,16 @@ impl Hit<'_> {
 
     fn holds(&self, other: &Self) -> bool {
         self.place == other.place && self.start <= other.start && other.end <= self.end
+    }
+
+    /// Whether a force is named with this thing: in the same title, close by in the same description, or in the title of
+    /// the notice.
+    fn has_beside(&self, force: &Self) -> bool {
+        if self.place != force.place {
+            return force.position == Position::Title;
+        }
+        matches!(self.position, Position::Title | Position::LotTitle)
+            || (force.start <= self.end + NEAR && self.start <= force.end + NEAR)
     }
 
     fn length(&self) -> usize {
@@ -146,13 +164,48 @@ impl Code<'_> {
     }
 }
 
-/// The classification of one category; `None` when nothing speaks for it or the score is below 0.05.
-pub(super) fn weigh(category: &Category, hits: Vec<Hit<'_>>, mut codes: Vec<Code<'_>>) -> Option<Classification> {
+/// Leaves out the ordinary things that have no force beside them, and gives the force that counts most for the others.
+pub(super) fn beside_a_force<'h, 'a: 'h>(
+    hits: &mut Vec<Hit<'a>>,
+    forces: impl Iterator<Item = &'h Hit<'a>>,
+) -> Option<Hit<'a>> {
+    if hits.iter().all(|hit| hit.weight != Weight::Object) {
+        return None;
+    }
+    let forces: Vec<&Hit<'a>> = forces.collect();
+    let mut best: Option<&Hit<'a>> = None;
+    hits.retain(|hit| {
+        if hit.weight != Weight::Object {
+            return true;
+        }
+        let beside: Vec<&&Hit<'a>> = forces.iter().filter(|force| hit.has_beside(force)).collect();
+        for force in &beside {
+            if best.is_none_or(|best| force.points() > best.points()) {
+                best = Some(force);
+            }
+        }
+        !beside.is_empty()
+    });
+    best.cloned()
+}
+
+/// The classification of one category; `None` when nothing speaks for it or the score is below 0.05. `force` is who makes the
+/// ordinary things among the hits things of security.
+pub(super) fn weigh(
+    category: &Category,
+    hits: Vec<Hit<'_>>,
+    mut codes: Vec<Code<'_>>,
+    force: Option<Hit<'_>>,
+) -> Option<Classification> {
     let hits = outermost(hits);
     let (vetoes, terms): (Vec<Hit<'_>>, Vec<Hit<'_>>) = hits.into_iter().partition(|hit| hit.weight == Weight::Veto);
     let (vetoes, terms) = without_vetoed_lots(vetoes, terms);
     let mut evidence = Vec::new();
+    let objects = terms.iter().any(|hit| hit.weight == Weight::Object);
     add(&mut evidence, terms);
+    if let (true, Some(force)) = (objects, force) {
+        evidence.push(force.evidence(force.points()));
+    }
     let has_term = !evidence.is_empty();
     codes.sort_by(|one, other| other.points().total_cmp(&one.points()));
     let (strong, weak): (Vec<_>, Vec<_>) = codes.into_iter().partition(|code| code.strong);
@@ -186,7 +239,8 @@ fn outermost(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
     let rank = |hit: &Hit<'_>| match hit.weight {
         Weight::Veto => 0,
         Weight::Strong => 1,
-        Weight::Weak => 2,
+        Weight::Object => 2,
+        Weight::Weak | Weight::Force => 3,
     };
     hits.sort_by(|one, other| {
         (one.place, one.start)

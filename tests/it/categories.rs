@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use tenderwatch::classify::{Classifier, Weight, score};
 use tenderwatch::definitions::Definitions;
+use tenderwatch::evaluation::Counts;
 use tenderwatch::ids::{NoticeId, RawId, SourceId};
 use tenderwatch::notice::{Classification, Lot, LotKind, Notice, Organisation, Stage, Text};
 
@@ -160,7 +161,7 @@ fn every_category_has_a_name_in_every_language_of_the_union() {
         }
         assert!(category.terms.iter().any(|term| term.weight == Weight::Strong), "{}", category.id);
     }
-    assert_eq!(CLASSIFIER.categories().len(), 8);
+    assert_eq!(CLASSIFIER.categories().len(), 22);
 }
 
 #[test]
@@ -196,6 +197,54 @@ fn the_buyers_name_is_never_evidence() {
     let mut notice = notice("de", "Büromöbel", "", &[]);
     notice.buyers.push(Organisation { name: Some("Drohnenzentrum der Polizei".into()), ..Organisation::default() });
     assert_eq!(CLASSIFIER.classify(&notice), []);
+}
+
+#[test]
+fn what_ted_puts_before_a_title_is_not_read() {
+    let notice = notice("pl", "Poland – Bullet-proof vests – Usługi sprzątania – dzielnica Mokotów", "", &[]);
+    assert_eq!(CLASSIFIER.classify(&notice), []);
+    let notice = self::notice("pl", "Poland – Cleaning services – Zakup kamizelek kuloodpornych", "", &[]);
+    let all = CLASSIFIER.classify(&notice);
+    check_laws(&notice, &all);
+    assert!(found(&all, "ballistic-vests").is_some_and(|one| one.score >= 0.5), "{}", explain(&all));
+    let own = self::notice("en", "Dog vans – body armour – one framework", "", &[]);
+    assert!(found(&CLASSIFIER.classify(&own), "ballistic-vests").is_some(), "no country, no prefix");
+}
+
+#[test]
+fn what_a_machine_translated_is_not_read() {
+    let mut notice = notice("pl", "Usługi sprzątania", "", &[]);
+    notice.title.push("en", "Supply of drones");
+    assert!(found(&CLASSIFIER.classify(&notice), "drones").is_some(), "nobody says which language is its own");
+    notice.languages = vec!["pl".into()];
+    assert_eq!(CLASSIFIER.classify(&notice), []);
+    notice.languages = vec!["pl".into(), "en".into()];
+    assert!(found(&CLASSIFIER.classify(&notice), "drones").is_some(), "both are its own");
+    notice.languages = vec!["fr".into()];
+    assert!(found(&CLASSIFIER.classify(&notice), "drones").is_some(), "no text in its own language");
+}
+
+#[test]
+fn an_ordinary_thing_counts_with_a_force_beside_it() {
+    let labelled = |lang: &str, title: &str, description: &str, category: &str| {
+        let notice = notice(lang, title, description, &[]);
+        let all = CLASSIFIER.classify(&notice);
+        check_laws(&notice, &all);
+        found(&all, category).is_some_and(|one| one.score >= 0.5)
+    };
+    let vehicles = "police-vehicles-vessels";
+    assert!(labelled("en", "Six motorcycles for the prison service", "", vehicles));
+    assert!(!labelled("en", "Six motorcycles for the parks department", "", vehicles));
+    assert!(!labelled("en", "A prison service", "", vehicles), "a force alone says nothing");
+    assert!(labelled("en", "Vehicles 2026", "Six cars for the border police.", vehicles));
+    let far =
+        format!("Six cars. {} The police are asked to direct the traffic.", "Deliveries come at night. ".repeat(8));
+    assert!(!labelled("en", "Vehicles 2026", &far, vehicles), "far apart in a description");
+    assert!(!labelled("en", "Insurance of police cars", "", vehicles));
+    // the buyer's name is no force
+    let mut cars = notice("en", "Six motorcycles", "", &[]);
+    cars.buyers.push(Organisation { name: Some("Police of Example".into()), ..Organisation::default() });
+    assert_eq!(CLASSIFIER.classify(&cars), []);
 }
 
 #[test]
@@ -381,70 +430,95 @@ fn gold(path: &Path) -> Vec<Gold> {
     text.lines().map(|line| serde_json::from_str(line).expect("a judged notice")).collect()
 }
 
-#[derive(Default)]
-struct Tally {
-    right: u32,
-    false_alarms: u32,
-    missed: u32,
+/// What the development sets say of the labels: the set, the notice, the category, and `right`, `alarm` or `missed`.
+type Verdicts = BTreeMap<(String, String, String), String>;
+
+const SETS: &[&str] = &["dev", "dev-seed"];
+
+fn read_verdicts(path: &Path) -> Verdicts {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines
+        .map(|line| {
+            let [set, id, category, verdict] = line.splitn(4, '\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            ((set.to_owned(), id.to_owned(), category.to_owned()), verdict.to_owned())
+        })
+        .collect()
 }
 
-impl Tally {
-    fn figures(&self) -> (f64, f64, f64) {
-        let ratio = |part: u32, other: u32| f64::from(part) / f64::from((part + other).max(1));
-        let (precision, recall) = (ratio(self.right, self.false_alarms), ratio(self.right, self.missed));
-        let f1 = f64::from(2 * self.right) / f64::from((2 * self.right + self.false_alarms + self.missed).max(1));
-        (precision, recall, f1)
-    }
+fn micro_f1(verdicts: &Verdicts, set: &str) -> f64 {
+    let counts =
+        verdicts.iter().filter(|((of, ..), _)| of == set).fold(Counts::default(), |mut counts, (_, verdict)| {
+            match verdict.as_str() {
+                "right" => counts.right += 1,
+                "alarm" => counts.alarms += 1,
+                _ => counts.missed += 1,
+            }
+            counts
+        });
+    counts.f1().expect("labels")
 }
 
-/// The development sets were read while the definitions were written, so these are fitted figures: they guard
-/// against a step back, and say little about notices nobody has seen.
+/// No step back on the judged notices: micro F1 of a set may not fall by more than 0.005, and no category may lose more than
+/// one notice net, unless each notice that flipped stands in `tests/accepted-flips.tsv` with a reason. The figures themselves
+/// are *fitted*: these sets were read while the definitions were written. `UPDATE_CORPUS=1` writes the verdicts anew.
 #[test]
 fn the_judged_notices_stay_as_well_labelled_as_they_were() {
     let Some(corpus) = crate::corpus() else { return };
-    for (name, precision_floor, recall_floor, f1_floor) in [("dev", 0.95, 0.92, 0.94), ("dev-seed", 0.96, 0.93, 0.945)]
-    {
-        let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
-        for gold in gold(&corpus.join(format!("gold/{name}.jsonl.gz"))) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut now = Verdicts::new();
+    let mut reasons = BTreeMap::new();
+    for set in SETS {
+        for gold in gold(&corpus.join(format!("gold/{set}.jsonl.gz"))) {
             let lang = gold.lang.as_deref().unwrap_or("und");
             let notice = notice(lang, &gold.title, &gold.description, &gold.cpv);
             let all = CLASSIFIER.classify(&notice);
             check_laws(&notice, &all);
-            for category in CLASSIFIER.categories() {
-                let id = category.id.as_str();
-                let wanted = gold.labels.iter().any(|label| label == id);
-                let labelled = found(&all, id).is_some_and(|one| one.score >= 0.5);
-                let tally = tallies.entry(id.to_owned()).or_default();
-                match (wanted, labelled) {
-                    (true, true) => tally.right += 1,
-                    (false, true) => tally.false_alarms += 1,
-                    (true, false) => tally.missed += 1,
-                    (false, false) => {}
-                }
-                if wanted != labelled {
-                    eprintln!(
-                        "{name} {} {}: {}{}",
-                        gold.id,
-                        if wanted { "missed" } else { "alarm" },
-                        id,
-                        explain(&all)
-                    );
-                }
+            let labelled: BTreeSet<&str> =
+                all.iter().filter(|one| one.score >= 0.5).map(|one| one.id.as_str()).collect();
+            let judged: BTreeSet<&str> = gold.labels.iter().map(String::as_str).collect();
+            for category in labelled.union(&judged) {
+                let verdict = match (judged.contains(category), labelled.contains(category)) {
+                    (true, true) => "right",
+                    (false, _) => "alarm",
+                    (true, false) => "missed",
+                };
+                let key = ((*set).to_owned(), gold.id.clone(), (*category).to_owned());
+                reasons.insert(key.clone(), format!("{}{}", gold.title, explain(&all)));
+                now.insert(key, verdict.to_owned());
             }
         }
-        let total = tallies.values().fold(Tally::default(), |sum, one| Tally {
-            right: sum.right + one.right,
-            false_alarms: sum.false_alarms + one.false_alarms,
-            missed: sum.missed + one.missed,
-        });
-        for (id, tally) in &tallies {
-            let (precision, recall, f1) = tally.figures();
-            eprintln!("{name} {id}: precision {precision:.3} recall {recall:.3} F1 {f1:.3}");
-        }
-        let (precision, recall, f1) = total.figures();
-        eprintln!("{name}: precision {precision:.3} recall {recall:.3} F1 {f1:.3}");
-        assert!(precision >= precision_floor, "{name}: precision {precision:.3} fell below {precision_floor}");
-        assert!(recall >= recall_floor, "{name}: recall {recall:.3} fell below {recall_floor}");
-        assert!(f1 >= f1_floor, "{name}: F1 {f1:.3} fell below {f1_floor}");
     }
+    let path = root.join("tests/fixtures/judged.tsv");
+    if std::env::var_os("UPDATE_CORPUS").is_some() {
+        let mut text = "# What the development sets say of the labels; UPDATE_CORPUS=1 writes it anew.\n".to_owned();
+        for ((set, id, category), verdict) in &now {
+            writeln!(text, "{set}\t{id}\t{category}\t{verdict}").expect("text");
+        }
+        fs::write(&path, text).expect("written");
+    }
+    let before = read_verdicts(&path);
+    assert!(!before.is_empty(), "{} is there", path.display());
+    let accepted = read_verdicts(&root.join("tests/accepted-flips.tsv"));
+    let mut flips = Vec::new();
+    let mut net: BTreeMap<&str, i32> = BTreeMap::new();
+    for key in now.keys().chain(before.keys()).collect::<BTreeSet<_>>() {
+        let bad = |verdict: Option<&String>| i32::from(verdict.is_some_and(|verdict| verdict != "right"));
+        let (was, is) = (bad(before.get(key)), bad(now.get(key)));
+        *net.entry(&key.2).or_default() += is - was;
+        if is > was && !accepted.contains_key(key) {
+            let reason = reasons.get(key).map_or("", String::as_str);
+            flips.push(format!("{} {} {}: {}\n  {reason}", key.0, key.1, key.2, now[key]));
+        }
+    }
+    let mut worse: Vec<String> = Vec::new();
+    for set in SETS {
+        let (was, is) = (micro_f1(&before, set), micro_f1(&now, set));
+        eprintln!("{set}: micro F1 {is:.3}, recorded {was:.3}");
+        if is < was - 0.005 {
+            worse.push(format!("{set}: micro F1 fell from {was:.3} to {is:.3}"));
+        }
+    }
+    worse.extend(net.iter().filter(|(_, lost)| **lost > 1).map(|(category, lost)| format!("{category} lost {lost}")));
+    assert!(worse.is_empty() || flips.is_empty(), "{}\n{}", worse.join("\n"), flips.join("\n"));
 }

@@ -84,7 +84,7 @@ fn only_what_a_changed_definition_read_is_read_anew_and_the_difference_is_said()
     let told = json_of(at, &["rebuild", "--changed"]);
     assert_eq!(told["readers"], json!(["mapped:ie-list"]));
     let expected = json!({ "ie-list": { "documents": 2, "quarantined": [0, 0], "new": 0, "changed": 1, "same": 2, "gone": 0,
-        "fields": { "title.en": 1 }, "examples": ["ie-list/1"] } });
+        "fields": { "categories": 1, "title.en": 1 }, "examples": ["ie-list/1"] } });
     assert_eq!(told["sources"], expected);
     assert_eq!(json_of(at, &["show", "ie-other/1"]), other);
     assert_eq!(json_of(at, &["search", "patrol"])["total"], 1);
