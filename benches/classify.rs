@@ -2,6 +2,8 @@
 //!
 //! Reads the judged notices where they are (`TENDERWATCH_CORPUS`, else `../shared/corpus`), else texts of its own.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,32 @@ fn notices() -> Vec<Notice> {
         .collect()
 }
 
+/// As many terms again, in one more category: each word of a term that exists, its letters turned round.
+fn doubled(classifier: &Classifier) -> Classifier {
+    let folder = tempfile::tempdir().expect("a folder");
+    let categories = folder.path().join("index/categories");
+    std::fs::create_dir_all(&categories).expect("a folder");
+    let mut languages: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for term in classifier.categories().iter().flat_map(|category| &category.terms) {
+        let turned = |word: &str| -> String {
+            let letters: String = word.chars().filter(|letter| letter.is_alphanumeric()).rev().collect();
+            if word.ends_with('*') { format!("{letters}*") } else { letters }
+        };
+        let text: Vec<String> = term.text.split(' ').map(turned).filter(|word| word.len() > 3).collect();
+        if !text.is_empty() && term.language != "any" {
+            languages.entry(&term.language).or_default().insert(text.join(" ").to_lowercase());
+        }
+    }
+    let mut text = "definition = \"Nothing.\"\n[label]\nen = \"Nothing\"\n".to_owned();
+    for (language, terms) in &languages {
+        let terms: Vec<String> = terms.iter().map(|term| format!("{term:?}")).collect();
+        let _ = write!(text, "[terms.{language}]\nstrong = [{}]\n", terms.join(", "));
+    }
+    std::fs::write(categories.join("turned.toml"), text).expect("written");
+    let all = Classifier::load(&Definitions::new(Some(folder.path().to_owned())));
+    all.unwrap_or_else(|errors| panic!("{}", errors[0]))
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args().sample_size(20);
     let load = || Classifier::load(&Definitions::new(None)).expect("the shipped definitions are sound");
@@ -55,6 +83,10 @@ fn main() {
     group.throughput(Throughput::Elements(notices.len() as u64));
     group.bench_function("notices", |bench| {
         bench.iter(|| notices.iter().map(|notice| classifier.classify(black_box(notice)).len()).sum::<usize>());
+    });
+    let doubled = doubled(&classifier);
+    group.bench_function("notices-with-twice-the-terms", |bench| {
+        bench.iter(|| notices.iter().map(|notice| doubled.classify(black_box(notice)).len()).sum::<usize>());
     });
     group.bench_function("words-and-scan-only", |bench| {
         bench.iter(|| texts.iter().map(|text| classifier.scan_only(black_box(text))).sum::<usize>());

@@ -8,14 +8,17 @@
 
 mod definition;
 mod score;
+mod weights;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sha2::{Digest, Sha256};
 
+use self::definition::Words;
 pub use self::definition::{ANY, Category, Term, Weight};
 pub use self::score::score;
 use self::score::{Code, Hit, Position, beside_a_force, weigh};
+pub use self::weights::{WEIGHTS, Weights};
 use crate::analysis::fold;
 use crate::codes;
 use crate::definitions::{DefinitionError, Definitions};
@@ -27,15 +30,21 @@ use crate::terms::{Found, Matcher, MatcherBuilder, Page, Word, parse_words};
 pub const CATEGORIES: &str = "index/categories";
 /// The folder of words for bodies that make an ordinary thing a thing of security.
 pub const FORCES: &str = "index/forces";
+/// The folder of kinds of buyers, which a force may name: who buys it makes an ordinary thing a thing of security, too.
+const BUYERS: &str = "index/buyers";
 /// The folder of terms that speak against every category.
 pub const VETOES: &str = "index/vetoes";
 
 /// Changes when the same definitions would give other results: part of the fingerprint.
-const RULES: &str = "classify/2";
+const RULES: &str = "classify/3";
 /// Words read of one text; a description of megabytes is an attachment, not a description.
 const MOST_WORDS: usize = 20_000;
 /// Words read of one notice, over all its lots and languages.
 const MOST_WORDS_OF_NOTICE: usize = 100_000;
+/// Letters of a term that counts in a text whose language nobody knows; shorter ones are other words elsewhere.
+const LONG: usize = 7;
+/// In place of a language: the words of all of them count.
+const EVERY: &str = "*";
 /// Hits kept of one category in one text.
 const MOST_HITS: usize = 64;
 
@@ -53,6 +62,7 @@ struct Rule {
     name: String,
     acronym: bool,
     phrase: bool,
+    long: bool,
 }
 
 /// A category that a user's query names, for searching across languages.
@@ -78,10 +88,13 @@ pub struct Classifier {
     categories: Vec<Category>,
     /// By category, the numbers of its forces.
     forces: Vec<Vec<usize>>,
+    /// By force, its name in evidence and the kinds of buyers that are one.
+    buyers: Vec<(String, Vec<String>)>,
     rules: Vec<Rule>,
     matcher: Matcher,
     /// CPV prefix → categories that name it, and whether strongly.
     cpv: BTreeMap<String, Vec<(usize, bool)>>,
+    weights: Weights,
     fingerprint: String,
 }
 
@@ -122,11 +135,17 @@ impl Classifier {
             }
         };
         note("rules", RULES, "");
+        let kinds = definitions.list(BUYERS).map_err(|error| vec![error])?;
         let mut forces = Vec::new();
         for file in definitions.list(FORCES).map_err(|error| vec![error])? {
             note(FORCES, &file.id, &file.text);
             match definition::parse_words_of(&file, Weight::Force) {
-                Ok(terms) => forces.push((file.id, terms)),
+                Ok(words) => {
+                    for kind in words.buyers.iter().filter(|kind| kinds.iter().all(|known| known.id != **kind)) {
+                        errors.push(file.error("buyers", format!("there is no {BUYERS}/{kind}.toml")));
+                    }
+                    forces.push(words);
+                }
                 Err(found) => errors.extend(found),
             }
         }
@@ -135,7 +154,7 @@ impl Classifier {
             note(CATEGORIES, &file.id, &file.text);
             match definition::parse_category(&file) {
                 Ok(category) => {
-                    for force in category.forces.iter().filter(|force| forces.iter().all(|(id, _)| id != *force)) {
+                    for force in category.forces.iter().filter(|force| forces.iter().all(|known| known.id != **force)) {
                         errors.push(file.error("forces", format!("there is no {FORCES}/{force}.toml")));
                     }
                     categories.push(category);
@@ -147,21 +166,33 @@ impl Classifier {
         for file in definitions.list(VETOES).map_err(|error| vec![error])? {
             note(VETOES, &file.id, &file.text);
             match definition::parse_words_of(&file, Weight::Veto) {
-                Ok(terms) => vetoes.push((file.id, terms)),
+                Ok(words) => vetoes.push(words),
                 Err(found) => errors.extend(found),
             }
         }
-        if errors.is_empty() {
-            Ok(Self::build(categories, &vetoes, &forces, hex(&digest.finalize())))
-        } else {
-            Err(errors)
+        let weights = match Weights::load(definitions) {
+            Ok((weights, text)) => {
+                note(WEIGHTS, "shared", &text);
+                Some(weights)
+            }
+            Err(error) => {
+                errors.push(error);
+                None
+            }
+        };
+        match weights {
+            Some(weights) if errors.is_empty() => {
+                Ok(Self::build(categories, &vetoes, &forces, weights, hex(&digest.finalize())))
+            }
+            _ => Err(errors),
         }
     }
 
     fn build(
         mut categories: Vec<Category>,
-        vetoes: &[(String, Vec<Term>)],
-        forces: &[(String, Vec<Term>)],
+        vetoes: &[Words],
+        forces: &[Words],
+        weights: Weights,
         fingerprint: String,
     ) -> Self {
         categories.sort_by(|one, other| one.id.cmp(&other.id));
@@ -188,19 +219,21 @@ impl Classifier {
                 }
             }
         }
-        for (id, terms) in vetoes {
-            for term in terms {
-                add(&term.words, rule_of(None, id, term));
+        for words in vetoes {
+            for term in &words.terms {
+                add(&term.words, rule_of(None, &words.id, term));
             }
         }
-        for (number, (id, terms)) in forces.iter().enumerate() {
-            for term in terms {
-                add(&term.words, Rule { force: Some(number), ..rule_of(None, id, term) });
+        for (number, words) in forces.iter().enumerate() {
+            for term in &words.terms {
+                add(&term.words, Rule { force: Some(number), ..rule_of(None, &words.id, term) });
             }
         }
-        let number = |force: &String| forces.iter().position(|(id, _)| id == force).expect("checked when it was read");
-        let forces = categories.iter().map(|category| category.forces.iter().map(number).collect()).collect();
-        Self { categories, forces, rules, matcher: matcher.build(), cpv, fingerprint }
+        let number =
+            |force: &String| forces.iter().position(|known| known.id == *force).expect("checked when it was read");
+        let numbers = categories.iter().map(|category| category.forces.iter().map(number).collect()).collect();
+        let buyers = forces.iter().map(|words| (format!("buyer:{}", words.id), words.buyers.clone())).collect();
+        Self { categories, forces: numbers, buyers, rules, matcher: matcher.build(), cpv, weights, fingerprint }
     }
 
     /// The categories, by id.
@@ -220,6 +253,16 @@ impl Classifier {
 
     /// Every category of the notice that scores 0.05 or more, best first; from 0.5 it is a label.
     pub fn classify(&self, notice: &Notice) -> Vec<Classification> {
+        self.classify_with(notice, &self.weights)
+    }
+
+    /// How much each kind of evidence says here.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// The same with other weights.
+    pub fn classify_with(&self, notice: &Notice, weights: &Weights) -> Vec<Classification> {
         let mut sources = Vec::new();
         let own = &notice.languages;
         push_text(&mut sources, own, "title", &notice.title, Position::Title, None);
@@ -245,7 +288,15 @@ impl Classifier {
                 }
             }
         }
-        self.weigh_all(&sources, &codes)
+        let buyers: Vec<(String, &str, &str)> = notice
+            .buyers
+            .iter()
+            .enumerate()
+            .filter_map(|(at, buyer)| {
+                Some((format!("buyers[{at}].name"), buyer.kind.as_deref()?, buyer.name.as_deref()?))
+            })
+            .collect();
+        self.weigh_all(&sources, &codes, &buyers, weights)
     }
 
     /// What a simple system would label: the baselines that an evaluation prints beside the real one.
@@ -280,13 +331,13 @@ impl Classifier {
     pub fn try_text(&self, text: &str, lang: Option<&str>) -> Vec<Classification> {
         let source = Source {
             field: "title".to_owned(),
-            lang: lang.unwrap_or("und"),
+            lang: lang.unwrap_or(EVERY),
             text,
             before: 0,
             position: Position::Title,
             lot: None,
         };
-        self.weigh_all(&[source], &[])
+        self.weigh_all(&[source], &[], &[], &self.weights)
     }
 
     /// The categories that a query names: one of its phrases is a strong term, in any language and any case, or
@@ -329,7 +380,14 @@ impl Classifier {
         self.matcher.scan_only(&Page::new(text, MOST_WORDS))
     }
 
-    fn weigh_all(&self, sources: &[Source<'_>], codes: &[(String, &str, bool)]) -> Vec<Classification> {
+    /// `codes` with their field and whether they are the main one, `buyers` with their field, kind and name.
+    fn weigh_all(
+        &self,
+        sources: &[Source<'_>],
+        codes: &[(String, &str, bool)],
+        buyers: &[(String, &str, &str)],
+        weights: &Weights,
+    ) -> Vec<Classification> {
         let mut hits: Vec<Vec<Hit<'_>>> = vec![Vec::new(); self.categories.len()];
         let mut against_all: Vec<Hit<'_>> = Vec::new();
         let mut forces: Vec<(usize, Hit<'_>)> = Vec::new();
@@ -351,7 +409,7 @@ impl Classifier {
                 if *count > MOST_HITS {
                     return;
                 }
-                let hit = hit_of(rule, weight, place, source, &page, found);
+                let hit = hit_of(rule, (weight, weights), place, source, &page, found);
                 match (rule.category, rule.force) {
                     (Some(number), _) => hits[number].push(hit),
                     (None, Some(force)) => forces.push((force, hit)),
@@ -359,9 +417,15 @@ impl Classifier {
                 }
             });
         }
+        for (number, (rule, kinds)) in self.buyers.iter().enumerate() {
+            let mut own = buyers.iter().filter(|(_, kind, _)| kinds.iter().any(|known| known == kind));
+            if let Some((field, _, name)) = own.next() {
+                forces.push((number, Hit::of_buyer(rule, field, name, weights.force)));
+            }
+        }
         let mut named: Vec<Vec<Code<'_>>> = vec![Vec::new(); self.categories.len()];
         for (field, code, main) in codes {
-            self.name_codes(field, code, *main, &mut named);
+            self.name_codes(field, (code, *main), weights, &mut named);
         }
         let mut all: Vec<Classification> = Vec::new();
         for (number, (category, codes)) in self.categories.iter().zip(named).enumerate() {
@@ -379,7 +443,13 @@ impl Classifier {
     }
 
     /// For each category the longest prefix of the code that it names.
-    fn name_codes<'a>(&'a self, field: &'a str, code: &'a str, main: bool, named: &mut [Vec<Code<'a>>]) {
+    fn name_codes<'a>(
+        &'a self,
+        field: &'a str,
+        (code, main): (&'a str, bool),
+        weights: &Weights,
+        named: &mut [Vec<Code<'a>>],
+    ) {
         let mut met: Vec<usize> = Vec::new();
         for length in (2..=code.len().min(8)).rev() {
             let Some((prefix, categories)) = code.get(..length).and_then(|prefix| self.cpv.get_key_value(prefix))
@@ -390,7 +460,8 @@ impl Classifier {
                 if !met.contains(&number) {
                     met.push(number);
                     let category = self.categories[number].id.as_str();
-                    named[number].push(Code { category, strong, prefix, field, digits: code, main });
+                    let points = weights.of_code(strong, prefix.len(), main);
+                    named[number].push(Code { category, strong, prefix, field, digits: code, points });
                 }
             }
         }
@@ -401,7 +472,7 @@ impl Rule {
     /// Whether the term counts in a text declared to be in `lang`. A term is a fact about its language: English
     /// stems are other words elsewhere, and `USV` is a boat in English and a power supply in German. What travels:
     /// English acronyms and phrases, which publishers everywhere mix into their titles, and whatever the
-    /// definitions file under [`ANY`]. In a text of unknown language everything counts.
+    /// definitions file under [`ANY`]. In a text of unknown language long words and phrases count, too.
     fn fires_in(&self, lang: &str) -> bool {
         if self.language == lang || self.language == ANY {
             return true;
@@ -410,7 +481,8 @@ impl Rule {
             "nb" | "nn" => self.language == "no",
             "bs" | "sr" | "me" => self.language == "hr",
             "ca" | "gl" => self.language == "es",
-            "" | "und" | "mul" | "zxx" => true,
+            EVERY => true,
+            "" | "und" | "mul" | "zxx" => self.long || (self.language == "en" && (self.phrase || self.acronym)),
             _ => self.language == "en" && (self.phrase || self.acronym),
         }
     }
@@ -431,6 +503,7 @@ fn rule_of(category: Option<usize>, id: &str, term: &Term) -> Rule {
         name: format!("{kind}:{id}/{}/{}", term.language, term.text),
         acronym: term.as_written,
         phrase: term.words.len() > 1,
+        long: term.text.chars().filter(|letter| letter.is_alphanumeric()).count() >= LONG,
     }
 }
 
@@ -444,6 +517,7 @@ fn label_of(category: usize, id: &str, language: &str, text: &str) -> Rule {
         name: format!("label:{id}/{language}"),
         acronym: false,
         phrase: false,
+        long: true,
     }
 }
 
@@ -478,7 +552,7 @@ fn without_machine_prefix(title: &str) -> &str {
 
 fn hit_of<'a>(
     rule: &'a Rule,
-    weight: Weight,
+    (weight, weights): (Weight, &Weights),
     place: usize,
     source: &'a Source<'_>,
     page: &Page<'a>,
@@ -487,17 +561,19 @@ fn hit_of<'a>(
     let words = &page.tokens[found.first as usize..=found.last as usize];
     let (first, last) = (words[0], words[words.len() - 1]);
     let family = words.iter().map(|word| fold(word.surface).chars().take(5).collect::<String>()).collect();
+    let doubtful = rule.acronym && page.all_caps;
+    let start = source.before + first.start;
     Hit {
         rule: &rule.name,
         weight,
-        other_object: rule.category.is_none(),
-        doubtful: rule.acronym && page.all_caps,
+        doubtful,
         position: source.position,
+        points: weights.of_term(weight, rule.category.is_none(), doubtful, (source.position, start)),
         place,
         lot: source.lot,
         field: &source.field,
-        lang: source.lang,
-        start: source.before + first.start,
+        lang: Some(source.lang),
+        start,
         end: source.before + last.end,
         text: &source.text[first.byte..last.byte + last.surface.len()],
         family,

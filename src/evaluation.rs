@@ -4,6 +4,8 @@
 //! The measures are those of the scoring script that comes with the judged notices: micro sums over all labels, macro is the
 //! mean over the categories that somebody was judged to belong to, a precision of nothing counts as 0 there.
 
+pub mod marks;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;

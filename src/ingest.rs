@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 pub use self::crawling::{CrawlOptions, crawl, replay};
 pub use self::importing::{DocumentEntry, ImportOptions, import, read_documents};
-pub use self::rebuilding::{decide, rebuild_from_archive, rebuild_index};
+pub use self::rebuilding::{decide, mark, rebuild_from_archive, rebuild_index};
 pub use self::rereading::{ReadAnew, SourceChanges, rebuild_changed};
 use crate::archive::{self, Archive, ArchiveError};
 use crate::classify::Classifier;
@@ -118,8 +118,8 @@ impl Workspace {
 
     /// Adds to a notice what we say about it: categories, kinds of its buyers, and its value in euro.
     fn label(&self, notice: &mut Notice) {
-        notice.categories = self.classifier.classify(notice);
         self.kinds.fill(notice);
+        notice.categories = self.classifier.classify(notice);
         notice.value_eur = worth(notice, &self.rates());
     }
 

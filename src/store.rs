@@ -20,6 +20,7 @@ pub use self::derived::{Applied, Batch, Counts, Derived, PreparedNotice, StoredD
 pub use self::kept::{DetailEnd, Kept, StoredValidators};
 pub use self::links::{LinkCounts, Member, Procedure, StoredLink};
 use crate::archive::Position;
+use crate::evaluation::marks::{Mark, MarkError, parse_marks};
 use crate::ids::SourceId;
 use crate::links::{Verdict, VerdictError, parse_verdicts};
 
@@ -104,6 +105,14 @@ pub enum StoreError {
         /// Which line, and what is wrong with it.
         error: VerdictError,
     },
+    /// The analysts' file of marks has a line that is none.
+    #[error("{path}, {error}", path = path.display())]
+    Mark {
+        /// The file.
+        path: PathBuf,
+        /// Which line, and what is wrong with it.
+        error: MarkError,
+    },
     /// A stored shape that does not read back.
     #[error("{what} in {path} does not read back: {reason}", path = path.display())]
     Shape {
@@ -120,6 +129,16 @@ pub enum StoreError {
 #[derive(Clone, Debug)]
 pub struct Layout {
     root: PathBuf,
+}
+
+/// Adds lines to a text file, and sees that they stay.
+fn append(path: &Path, lines: &str) -> Result<(), StoreError> {
+    let add = || {
+        let mut file = File::options().create(true).append(true).open(path)?;
+        file.write_all(lines.as_bytes())?;
+        file.sync_all()
+    };
+    add().map_err(|source| StoreError::Io { action: "write", path: path.to_owned(), source })
 }
 
 impl Layout {
@@ -176,13 +195,34 @@ impl Layout {
     /// # Errors
     /// When it cannot be written.
     pub fn add_verdict(&self, verdict: &Verdict) -> Result<(), StoreError> {
-        let path = self.verdicts_file();
-        let add = || {
-            let mut file = File::options().create(true).append(true).open(&path)?;
-            writeln!(file, "{verdict}")?;
-            file.sync_all()
-        };
-        add().map_err(|source| StoreError::Io { action: "write", path: path.clone(), source })
+        append(&self.verdicts_file(), &format!("{verdict}\n"))
+    }
+
+    /// What analysts say of labels, a line each (kept).
+    pub fn marks_file(&self) -> PathBuf {
+        self.root.join("marks.tsv")
+    }
+
+    /// The marks in that file; none where it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a line is none.
+    pub fn marks(&self) -> Result<Vec<Mark>, StoreError> {
+        let path = self.marks_file();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => parse_marks(&text).map_err(|error| StoreError::Mark { path, error }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(StoreError::Io { action: "read", path, source }),
+        }
+    }
+
+    /// Adds marks to that file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add_marks(&self, marks: &[Mark]) -> Result<(), StoreError> {
+        let lines: String = marks.iter().map(|mark| format!("{mark}\n")).collect();
+        append(&self.marks_file(), &lines)
     }
 
     /// Downloads on their way into the archive.

@@ -148,7 +148,20 @@ impl RawTerms {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawWords {
+    #[serde(default)]
+    buyers: Vec<String>,
     terms: BTreeMap<String, RawTerms>,
+}
+
+/// What a file of `index/vetoes/` or `index/forces/` says.
+#[derive(Debug)]
+pub(super) struct Words {
+    /// The file's stem.
+    pub id: String,
+    /// All of one weight.
+    pub terms: Vec<Term>,
+    /// Kinds of buyers that are such a force themselves: stems of `index/buyers/`.
+    pub buyers: Vec<String>,
 }
 
 fn half() -> f64 {
@@ -218,7 +231,7 @@ pub fn parse_category(file: &DefinitionFile) -> Result<Category, Vec<DefinitionE
 ///
 /// # Errors
 /// Every mistake in the file, with its line.
-pub fn parse_words_of(file: &DefinitionFile, only: Weight) -> Result<Vec<Term>, Vec<DefinitionError>> {
+pub(super) fn parse_words_of(file: &DefinitionFile, only: Weight) -> Result<Words, Vec<DefinitionError>> {
     let raw: RawWords = file.parse().map_err(|error| vec![error])?;
     let mut errors = Vec::new();
     for (language, terms) in &raw.terms {
@@ -229,8 +242,11 @@ pub fn parse_words_of(file: &DefinitionFile, only: Weight) -> Result<Vec<Term>, 
             }
         }
     }
+    if only != Weight::Force && !raw.buyers.is_empty() {
+        errors.push(file.error("buyers", "kinds of buyers stand in a file of index/forces"));
+    }
     let terms = parse_terms(file, &raw.terms, &mut errors);
-    if errors.is_empty() { Ok(terms) } else { Err(errors) }
+    if errors.is_empty() { Ok(Words { id: file.id.clone(), terms, buyers: raw.buyers }) } else { Err(errors) }
 }
 
 fn one_line(text: &str) -> String {
@@ -378,7 +394,7 @@ case = ["UAS"]
     #[test]
     fn vetoes_are_only_vetoes() {
         let vetoes = |text: &str| parse_words_of(&file(text), Weight::Veto);
-        assert_eq!(vetoes("[terms.en]\nveto = [\"insurance*\"]\n").expect("sound").len(), 1);
+        assert_eq!(vetoes("[terms.en]\nveto = [\"insurance*\"]\n").expect("sound").terms.len(), 1);
         let errors = vetoes("[terms.en]\nstrong = [\"insurance*\"]\n").expect_err("no vetoes");
         assert!(errors[0].to_string().contains("only `veto`"), "{}", errors[0]);
     }

@@ -11,50 +11,25 @@ use super::definition::{Category, Weight};
 /// Log-odds of any category before anything was read: security objects are rare. Without evidence the score
 /// stays below 0.05, so that silence is no candidate.
 const BIAS: f64 = -3.0;
-/// A strong term in a title labels alone, with room for one weak doubt.
-const STRONG: f64 = 4.2;
-/// An ordinary thing with a force beside it: both together are a strong term.
-const OBJECT: f64 = 3.0;
-/// The force's part of it.
-const FORCE: f64 = 1.2;
 /// In a description a force counts for what stands this close; in a title, for all of it.
 const NEAR: usize = 80;
-/// Two weak terms in a title do not label, a weak term with a weak code and a second one does.
-const WEAK: f64 = 1.45;
-/// A veto of the category outweighs one strong term where it stands.
-const VETO: f64 = -3.4;
-/// Words such as insurance or cleaning take the label from one strong term, not from several.
-const OTHER_OBJECT: f64 = -1.8;
-/// A strong CPV code is sufficient alone where it is the main code; among others it is a candidate.
-const CPV_STRONG: f64 = 3.3;
-/// A weak CPV code only adds to a term.
-const CPV_WEAK: f64 = 0.9;
 /// A second, third … piece of the same kind says less than the first.
 const AGAIN: [f64; 5] = [1.0, 0.5, 0.25, 0.15, 0.1];
 
+/// In its first words a description says what is bought; what is named once further on is a passing mention.
+pub(super) const OPENING: usize = 100;
 /// From here the rest of a description counts less: the object is named early.
 pub(super) const HEAD: usize = 600;
 
 /// Where a text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Position {
+    /// The buyer's name.
+    Buyer,
     Title,
     LotTitle,
     Description,
     LotDescription,
-}
-
-impl Position {
-    fn factor(self, start: usize) -> f64 {
-        match self {
-            Self::Title => 1.0,
-            Self::LotTitle => 0.9,
-            Self::Description if start < HEAD => 0.8,
-            Self::LotDescription if start < HEAD => 0.6,
-            Self::Description => 0.4,
-            Self::LotDescription => 0.3,
-        }
-    }
 }
 
 /// A term found in a text, gated by language.
@@ -62,17 +37,17 @@ impl Position {
 pub(super) struct Hit<'a> {
     pub rule: &'a str,
     pub weight: Weight,
-    /// It speaks against every category, not only this one.
-    pub other_object: bool,
     /// An acronym in a text of capitals is hardly one.
     pub doubtful: bool,
     pub position: Position,
+    /// What it says by itself.
+    pub points: f64,
     /// Which text: the number of the field.
     pub place: usize,
     /// Which lot, for texts of lots.
     pub lot: Option<usize>,
     pub field: &'a str,
-    pub lang: &'a str,
+    pub lang: Option<&'a str>,
     pub start: usize,
     pub end: usize,
     pub text: &'a str,
@@ -80,28 +55,39 @@ pub(super) struct Hit<'a> {
     pub family: String,
 }
 
-impl Hit<'_> {
-    fn points(&self) -> f64 {
-        let base = match self.weight {
-            Weight::Strong if self.doubtful => WEAK,
-            Weight::Strong => STRONG,
-            Weight::Object => OBJECT,
-            Weight::Force => FORCE,
-            Weight::Weak if self.doubtful => WEAK / 2.0,
-            Weight::Weak => WEAK,
-            Weight::Veto if self.other_object => OTHER_OBJECT,
-            Weight::Veto => VETO,
-        };
-        base * self.position.factor(self.start)
+impl<'a> Hit<'a> {
+    /// A buyer that is a force itself. Its name is no evidence of the object: it only makes an ordinary thing one of
+    /// security.
+    pub fn of_buyer(rule: &'a str, field: &'a str, name: &'a str, points: f64) -> Self {
+        Self {
+            rule,
+            weight: Weight::Force,
+            doubtful: false,
+            position: Position::Buyer,
+            points,
+            place: usize::MAX,
+            lot: None,
+            field,
+            lang: None,
+            start: 0,
+            end: name.chars().count(),
+            text: name,
+            family: String::new(),
+        }
     }
+}
 
+impl Hit<'_> {
     fn holds(&self, other: &Self) -> bool {
         self.place == other.place && self.start <= other.start && other.end <= self.end
     }
 
-    /// Whether a force is named with this thing: in the same title, close by in the same description, or in the title of
-    /// the notice.
+    /// Whether a force is named with this thing: in the same title, close by in the same description, in the title of
+    /// the notice, or, for a thing in a title, as the buyer.
     fn has_beside(&self, force: &Self) -> bool {
+        if force.position == Position::Buyer {
+            return matches!(self.position, Position::Title | Position::LotTitle);
+        }
         if self.place != force.place {
             return force.position == Position::Title;
         }
@@ -117,7 +103,7 @@ impl Hit<'_> {
         Evidence {
             rule: self.rule.to_owned(),
             field: self.field.to_owned(),
-            lang: Some(self.lang.to_owned()),
+            lang: self.lang.map(str::to_owned),
             start: self.start,
             end: self.end,
             text: self.text.to_owned(),
@@ -134,22 +120,11 @@ pub(super) struct Code<'a> {
     pub prefix: &'a str,
     pub field: &'a str,
     pub digits: &'a str,
-    pub main: bool,
+    /// What it says by itself.
+    pub points: f64,
 }
 
 impl Code<'_> {
-    fn points(&self) -> f64 {
-        // A whole class of four digits says less than a single product.
-        let depth = match self.prefix.len() {
-            ..=3 => 0.7,
-            4 => 0.9,
-            5 => 1.0,
-            _ => 1.05,
-        };
-        let base = if self.strong { CPV_STRONG } else { CPV_WEAK };
-        base * depth * if self.main { 1.0 } else { 0.85 }
-    }
-
     fn evidence(&self, points: f64) -> Evidence {
         let weight = if self.strong { Weight::Strong } else { Weight::Weak };
         Evidence {
@@ -180,7 +155,7 @@ pub(super) fn beside_a_force<'h, 'a: 'h>(
         }
         let beside: Vec<&&Hit<'a>> = forces.iter().filter(|force| hit.has_beside(force)).collect();
         for force in &beside {
-            if best.is_none_or(|best| force.points() > best.points()) {
+            if best.is_none_or(|best| force.points > best.points) {
                 best = Some(force);
             }
         }
@@ -204,16 +179,16 @@ pub(super) fn weigh(
     let objects = terms.iter().any(|hit| hit.weight == Weight::Object);
     add(&mut evidence, terms);
     if let (true, Some(force)) = (objects, force) {
-        evidence.push(force.evidence(force.points()));
+        evidence.push(force.evidence(force.points));
     }
     let has_term = !evidence.is_empty();
-    codes.sort_by(|one, other| other.points().total_cmp(&one.points()));
+    codes.sort_by(|one, other| other.points.total_cmp(&one.points));
     let (strong, weak): (Vec<_>, Vec<_>) = codes.into_iter().partition(|code| code.strong);
-    for (code, again) in strong.iter().zip([1.0, 0.3]) {
-        evidence.push(code.evidence(code.points() * again));
+    for (code, again) in strong.iter().zip([1.0, 0.1]) {
+        evidence.push(code.evidence(code.points * again));
     }
     if let (true, Some(code)) = (has_term, weak.first()) {
-        evidence.push(code.evidence(code.points()));
+        evidence.push(code.evidence(code.points));
     }
     if evidence.is_empty() {
         return None;
@@ -270,13 +245,13 @@ fn without_vetoed_lots<'a>(vetoes: Vec<Hit<'a>>, mut terms: Vec<Hit<'a>>) -> (Ve
     for hit in &vetoes {
         if let Some(lot) = hit.lot {
             let worst = &mut lots.entry(lot).or_default().1;
-            *worst = worst.min(hit.points());
+            *worst = worst.min(hit.points);
         }
     }
     if !lots.is_empty() {
         for hit in &terms {
             if let Some((best, _)) = hit.lot.and_then(|lot| lots.get_mut(&lot)) {
-                *best = best.max(hit.points());
+                *best = best.max(hit.points);
             }
         }
         let label = |lot: usize| lots.get(&lot).is_none_or(|(best, worst)| BIAS + best + worst >= 0.0);
@@ -289,9 +264,9 @@ fn without_vetoed_lots<'a>(vetoes: Vec<Hit<'a>>, mut terms: Vec<Hit<'a>>) -> (Ve
 fn add(evidence: &mut Vec<Evidence>, mut hits: Vec<Hit<'_>>) {
     hits.sort_by(|one, other| {
         other
-            .points()
+            .points
             .abs()
-            .total_cmp(&one.points().abs())
+            .total_cmp(&one.points.abs())
             .then(one.place.cmp(&other.place))
             .then(one.start.cmp(&other.start))
             .then(one.rule.cmp(other.rule))
@@ -302,7 +277,7 @@ fn add(evidence: &mut Vec<Evidence>, mut hits: Vec<Hit<'_>>) {
             break;
         }
         if !families.contains(&hit.family.as_str()) {
-            evidence.push(hit.evidence(hit.points() * AGAIN[families.len()]));
+            evidence.push(hit.evidence(hit.points * AGAIN[families.len()]));
             families.push(&hit.family);
         }
     }

@@ -16,6 +16,7 @@ use crate::codes;
 use crate::definitions::Definitions;
 use crate::ids::{NoticeId, RawId, SourceId};
 use crate::notice::{Classification, Lot, LotKind, Notice, Organisation, Stage, Text};
+use crate::organisations::Kinds;
 
 /// Label texts with security categories: JSON Lines in, JSON Lines out.
 ///
@@ -72,9 +73,11 @@ struct Labelled<'a> {
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
     context.only(&[Output::Table, Output::Json, Output::Jsonl])?;
     let config = context.cli.config()?;
-    let classifier = Classifier::load(&Definitions::new(config.paths.definitions)).map_err(Invalid)?;
+    let definitions = Definitions::new(config.paths.definitions);
+    let classifier = Classifier::load(&definitions).map_err(Invalid)?;
+    let kinds = Kinds::load(&definitions).map_err(Invalid)?;
     each_line(&arguments.input, |row: Line| {
-        let categories = classifier.classify(&row.notice(!arguments.no_cpv));
+        let categories = classifier.classify(&row.notice(!arguments.no_cpv, &kinds));
         serde_json::to_writer(&mut *context.out, &Labelled { id: &row.id, categories })?;
         writeln!(context.out)?;
         Ok(())
@@ -121,8 +124,8 @@ fn open(path: &Path) -> std::io::Result<Box<dyn BufRead>> {
 }
 
 impl Line {
-    /// The line as a notice, so that there is one classifier for everything.
-    pub fn notice(&self, with_cpv: bool) -> Notice {
+    /// The line as a notice with the kind of its buyer, so that there is one classifier for everything.
+    pub fn notice(&self, with_cpv: bool, kinds: &Kinds) -> Notice {
         let id = NoticeId::new(self.id.clone());
         let mut notice =
             Notice::new(id, SourceId::new("classify"), "jsonl", RawId::from_digest([0; 32]), Stage::Competition);
@@ -145,6 +148,7 @@ impl Line {
                 ..Lot::new(lot.id.clone(), LotKind::Lot)
             });
         }
+        kinds.fill(&mut notice);
         notice
     }
 }

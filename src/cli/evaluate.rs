@@ -1,9 +1,10 @@
 //! `tenderwatch evaluate`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -11,30 +12,61 @@ use super::classify::{Line, each_line};
 use super::{Context, Ended, Invalid, Output};
 use crate::classify::{Baseline, Classifier};
 use crate::definitions::Definitions;
-use crate::evaluation::{Counts, Figures, Judged, Share, figures};
-use crate::ids::CategoryId;
+use crate::evaluation::marks::{Compared, compare, standing};
+use crate::evaluation::{Counts, Figures, Judged, LABEL, Share, figures};
+use crate::ids::{CategoryId, NoticeId};
 use crate::notice::Notice;
+use crate::organisations::Kinds;
+use crate::store::Derived;
 
 /// Measure the labels against judged notices: precision, recall, F1, false alarms, calibration.
 ///
 /// Each line of a judged set is a line as `classify` reads it, with `labels` and perhaps `note` (how it was found). Simple
 /// systems stand beside: strong CPV codes alone, English keywords, terms of the text's language without anything against them.
 ///
+/// With `--marks` what you marked (`categories mark`) is replayed with the shipped definitions and with yours; where yours are
+/// less precise in a category, the command fails and names the notices.
+///
 /// Example: tenderwatch evaluate dev.jsonl.gz
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Judged notices, JSON Lines, perhaps gzipped
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "marks", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The notices that were marked, with the shipped definitions and with those of paths.definitions
+    #[arg(long, conflicts_with = "files")]
+    marks: bool,
 }
 
+/// What the marks say of two sets of definitions.
+#[derive(Serialize)]
+struct MarksReport {
+    categories: BTreeMap<CategoryId, Compared>,
+    /// Marked, and not here.
+    gone: Vec<NoticeId>,
+}
+
+/// A line of a judged set.
 #[derive(Deserialize)]
-struct Row {
+pub(super) struct Row {
     #[serde(flatten)]
-    line: Line,
-    labels: BTreeSet<CategoryId>,
+    pub line: Line,
+    pub labels: BTreeSet<CategoryId>,
     #[serde(default)]
-    note: Option<String>,
+    pub note: Option<String>,
+}
+
+impl Row {
+    /// With the scores that something gave it.
+    pub fn judged(&self, scores: Vec<(CategoryId, f64)>) -> Judged {
+        Judged {
+            id: self.line.id.clone(),
+            lang: self.line.lang.clone().unwrap_or_else(|| "und".to_owned()),
+            labels: self.labels.clone(),
+            note: self.note.clone().unwrap_or_default(),
+            scores: scores.into_iter().collect(),
+        }
+    }
 }
 
 /// The systems that are compared, the real one first.
@@ -53,14 +85,14 @@ enum System {
 }
 
 impl System {
-    fn scores(self, classifier: &Classifier, row: &Row) -> Vec<(CategoryId, f64)> {
+    fn scores(self, classifier: &Classifier, kinds: &Kinds, row: &Row) -> Vec<(CategoryId, f64)> {
         let labelled = |notice: &Notice, system| classifier.baseline(notice, system).into_iter();
         match self {
             Self::Real { with_cpv } => {
-                let all = classifier.classify(&row.line.notice(with_cpv)).into_iter();
+                let all = classifier.classify(&row.line.notice(with_cpv, kinds)).into_iter();
                 all.map(|one| (one.id, one.score)).collect()
             }
-            Self::Simple(system) => labelled(&row.line.notice(true), system).map(|id| (id, 1.0)).collect(),
+            Self::Simple(system) => labelled(&row.line.notice(true, kinds), system).map(|id| (id, 1.0)).collect(),
         }
     }
 }
@@ -80,7 +112,12 @@ struct Measured {
 pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::Result<Ended> {
     context.only(&[Output::Table, Output::Json])?;
     let config = context.cli.config()?;
-    let classifier = Classifier::load(&Definitions::new(config.paths.definitions)).map_err(Invalid)?;
+    let definitions = Definitions::new(config.paths.definitions);
+    let classifier = Classifier::load(&definitions).map_err(Invalid)?;
+    let kinds = Kinds::load(&definitions).map_err(Invalid)?;
+    if arguments.marks {
+        return replay_marks(&classifier, &kinds, context);
+    }
     let categories: Vec<CategoryId> = classifier.categories().iter().map(|category| category.id.clone()).collect();
     let mut sets = Vec::new();
     let mut unknown: BTreeSet<CategoryId> = BTreeSet::new();
@@ -93,13 +130,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
                 }
             }
             for (judged, (_, system)) in judged.iter_mut().zip(SYSTEMS) {
-                judged.push(Judged {
-                    id: row.line.id.clone(),
-                    lang: row.line.lang.clone().unwrap_or_else(|| "und".to_owned()),
-                    labels: row.labels.clone(),
-                    note: row.note.clone().unwrap_or_default(),
-                    scores: system.scores(&classifier, &row).into_iter().collect(),
-                });
+                judged.push(row.judged(system.scores(&classifier, &kinds, &row)));
             }
             Ok(())
         })?;
@@ -117,11 +148,63 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     Ok(Ended::Done)
 }
 
-fn number(value: Option<f64>) -> String {
+/// The marked notices with the shipped definitions and with the operator's.
+fn replay_marks(classifier: &Classifier, kinds: &Kinds, context: &mut Context<'_>) -> anyhow::Result<Ended> {
+    let shipped = Definitions::new(None);
+    let (shipped, shipped_kinds) =
+        (Classifier::load(&shipped).map_err(Invalid)?, Kinds::load(&shipped).map_err(Invalid)?);
+    let workspace = context.cli.workspace()?;
+    workspace.layout.require()?;
+    let marks = standing(&workspace.layout.marks()?);
+    let derived = Derived::open_reader(&workspace.layout.derived())?;
+    let mut report = MarksReport { categories: BTreeMap::new(), gone: Vec::new() };
+    for (id, marks) in &marks {
+        let Some(mut notice) = derived.notice(id)? else {
+            report.gone.push(id.clone());
+            continue;
+        };
+        let mut labels = |classifier: &Classifier, kinds: &Kinds| -> BTreeSet<CategoryId> {
+            kinds.fill(&mut notice);
+            let all = classifier.classify(&notice).into_iter();
+            all.filter(|one| one.score >= LABEL).map(|one| one.id).collect()
+        };
+        let (before, after) = (labels(&shipped, &shipped_kinds), labels(classifier, kinds));
+        compare(&mut report.categories, id, marks, &before, &after);
+    }
+    if context.is_json() {
+        context.json(&report)?;
+    } else {
+        writeln!(context.out, "{} marked notices, {} of them not here\n", marks.len(), report.gone.len())?;
+        writeln!(context.out, "{:<27} {:^17}   {:^17}", "", "shipped P  R  F1", "yours P  R  F1")?;
+        for (category, row) in &report.categories {
+            writeln!(context.out, "{:<27} {}   {}", category.as_str(), measures(&row.before), measures(&row.after))?;
+            for (word, notices) in [("won", &row.won), ("lost", &row.lost)] {
+                for notice in notices {
+                    writeln!(context.out, "    {word} {notice}")?;
+                }
+            }
+        }
+    }
+    let worse: Vec<String> = report
+        .categories
+        .iter()
+        .filter(|(_, row)| row.is_less_precise())
+        .map(|(category, row)| {
+            let notices: Vec<&str> = row.lost.iter().map(NoticeId::as_str).collect();
+            format!("{category} ({})", notices.join(", "))
+        })
+        .collect();
+    if !worse.is_empty() {
+        bail!("your definitions are less precise than the shipped ones in {}", worse.join(", "));
+    }
+    Ok(Ended::Done)
+}
+
+pub(super) fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "    -".to_owned(), |value| format!("{value:5.3}"))
 }
 
-fn measures(counts: &Counts) -> String {
+pub(super) fn measures(counts: &Counts) -> String {
     format!("{} {} {}", number(counts.precision()), number(counts.recall()), number(counts.f1()))
 }
 

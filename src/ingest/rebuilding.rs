@@ -11,6 +11,7 @@ use super::intake::{catch_up, index_documents};
 use super::{IngestError, Workspace};
 use crate::archive::{Archive, Position};
 use crate::doubts;
+use crate::evaluation::marks::Mark;
 use crate::links::Verdict;
 use crate::notice::Notice;
 use crate::rates::Rates;
@@ -181,6 +182,18 @@ pub fn decide(workspace: &Workspace, verdict: &Verdict, now: Timestamp) -> Resul
     let mut derived = Derived::open_writer(&layout.derived())?;
     layout.add_verdict(verdict)?;
     link(workspace, &mut derived)
+}
+
+/// Writes down what an analyst says of labels. It changes no label: `evaluate --marks` measures definitions with it.
+///
+/// # Errors
+/// When somebody else writes, a line of the file is none, or it cannot be written.
+pub fn mark(workspace: &Workspace, marks: &[Mark], now: Timestamp) -> Result<(), IngestError> {
+    let layout = &workspace.layout;
+    let _lock = WriterLock::take(layout, "marks", now)?;
+    layout.check()?;
+    layout.marks()?;
+    Ok(layout.add_marks(marks)?)
 }
 
 /// Says so when documents were read by formats or definitions that have changed since. Nothing is read anew here: that

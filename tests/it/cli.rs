@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_state;
 mod buyers_and_money;
+mod marking;
 
 use std::fs;
 use std::io::{Read, Write};

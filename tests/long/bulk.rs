@@ -41,7 +41,12 @@ pub fn prove(megabytes: u64) {
         command.args(["--quiet", "--output", "json", "--now", now, "crawl", "xx-bulk"]).arg("--config").arg(&config);
         let started = Instant::now();
         let (peak, receipt) = watch(command);
-        println!("  crawled in {:.1} s: peak {:.0} MiB resident", started.elapsed().as_secs_f64(), mebi(peak.all));
+        println!(
+            "  crawled in {:.1} s: peak {:.0} MiB resident, {:.0} of them its own",
+            started.elapsed().as_secs_f64(),
+            mebi(peak.all),
+            mebi(peak.own)
+        );
         (peak.all, receipt)
     };
     println!("one file of {megabytes} MB, {releases} releases");

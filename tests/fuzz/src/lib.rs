@@ -4,10 +4,11 @@
 
 use std::sync::LazyLock;
 
+use tenderwatch::classify::{Classifier, score};
 use tenderwatch::definitions::Definitions;
 use tenderwatch::formats::{self, Parsed, Reader, Readers};
-use tenderwatch::ids::{RunId, SourceId};
-use tenderwatch::notice::Notice;
+use tenderwatch::ids::{NoticeId, RawId, RunId, SourceId};
+use tenderwatch::notice::{Notice, Stage};
 use tenderwatch::raw::{Origin, RawDocument};
 use tenderwatch::source;
 
@@ -68,4 +69,31 @@ pub fn check(parsed: &Parsed) {
         let back: Notice = serde_json::from_str(&json).expect("and reads back");
         assert_eq!(&back, notice);
     }
+}
+
+static CLASSIFIER: LazyLock<Classifier> =
+    LazyLock::new(|| Classifier::load(&Definitions::new(None)).expect("the shipped definitions are sound"));
+
+/// Labels any text: the first line is the title, what follows the description, the first byte picks the language. The points
+/// add up, every span is in the text, and a second time gives the same.
+pub fn classify(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let lang = ["en", "de", "fr", "es", "it", "pl", "bg", "el", "und", "no", "tr", "uk"][usize::from(*first) % 12];
+    let text = String::from_utf8_lossy(rest);
+    let (title, description) = text.split_once('\n').unwrap_or((&text, ""));
+    let raw = RawId::from_digest([0; 32]);
+    let mut notice = Notice::new(NoticeId::new("fuzz/1"), SourceId::new("fuzz"), "fuzz", raw, Stage::Competition);
+    notice.title.push(lang, title);
+    notice.description.push(lang, description);
+    let all = CLASSIFIER.classify(&notice);
+    for one in &all {
+        assert!((score(one.bias, &one.evidence) - one.score).abs() < f64::EPSILON);
+        for piece in &one.evidence {
+            let text = if piece.field == "title" { &notice.title } else { &notice.description };
+            let text = text.get(lang).expect("the field is there");
+            let span: String = text.chars().skip(piece.start).take(piece.end - piece.start).collect();
+            assert_eq!(span, piece.text);
+        }
+    }
+    assert_eq!(CLASSIFIER.classify(&notice), all);
 }
