@@ -9,7 +9,7 @@ mod money;
 mod text;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -606,6 +606,24 @@ pub struct Classification {
     pub bias: f64,
     /// Why, strongest first.
     pub evidence: Vec<Evidence>,
+}
+
+impl Classification {
+    /// The lots that it rests on, where all that counts for it is in lots: a framework with one lot of drones among forty. A term
+    /// counts once, where it says most; the notice may well repeat it elsewhere.
+    pub fn lots(&self) -> BTreeSet<&str> {
+        let for_it = self.evidence.iter().filter(|piece| piece.points > 0.0);
+        let lots: Option<BTreeSet<&str>> = for_it.map(Evidence::lot).collect();
+        lots.unwrap_or_default()
+    }
+}
+
+impl Evidence {
+    /// The lot whose text or code it is in.
+    pub fn lot(&self) -> Option<&str> {
+        let (lot, _) = self.field.strip_prefix("lots[")?.rsplit_once("].")?;
+        Some(lot)
+    }
 }
 
 /// One reason for a category.

@@ -305,7 +305,9 @@ fn print(notice: &Notice, explain: bool, kinds: &[BuyerKinds], out: &mut dyn Wri
     line(out, "page", notice.url.as_deref().unwrap_or_default())?;
     for label in &notice.categories {
         let kind = if label.score >= 0.5 { "category" } else { "candidate" };
-        line(out, kind, &format!("{} {:.3}", label.id, label.score))?;
+        let lots: Vec<&str> = label.lots().into_iter().collect();
+        let of = if lots.is_empty() { String::new() } else { format!(" by {}", lots.join(", ")) };
+        line(out, kind, &format!("{} {:.3}{of}", label.id, label.score))?;
         if explain {
             reasons(label, "      ", out)?;
         }

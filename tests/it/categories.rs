@@ -301,6 +301,11 @@ fn a_veto_in_one_lot_leaves_the_others_alone() {
     let drones = found(&all, "drones").expect("a lot of drones");
     assert!(drones.score >= 0.5, "{}", explain(&all));
     assert_eq!(drones.evidence[0].field, "lots[LOT-0002].title");
+    assert_eq!(drones.lots().into_iter().collect::<Vec<_>>(), ["LOT-0002"], "the notice says for which lot");
+    let mut named = notice.clone();
+    named.title.push("en", "Drones and others");
+    let named = CLASSIFIER.classify(&named);
+    assert!(found(&named, "drones").is_some_and(|one| one.lots().is_empty()), "and where it is not a lot alone");
     notice.lots.reverse();
     assert_eq!(CLASSIFIER.classify(&notice), all, "the order of lots does not matter");
     notice.lots = vec![lot("LOT-0001", "Insurance of drones"), lot("LOT-0002", "Office chairs")];

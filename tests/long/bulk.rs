@@ -13,7 +13,7 @@ use crate::large::{number, ocds};
 use crate::memory::{mebi, watch};
 
 /// The bound, in bytes.
-const MOST: u64 = 250 << 20;
+const MOST: u64 = 250_000_000;
 
 /// Crawls one file of so many megabytes, twice.
 pub fn prove(megabytes: u64) {
