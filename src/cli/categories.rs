@@ -1,26 +1,25 @@
 //! `tenderwatch categories`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::classify::each_line;
-use super::evaluate::{Row, measures, number};
+use super::evaluate::{Fit, Row, measures, number};
 use super::links::one;
 use super::show::reasons;
 use super::{Context, Ended, Invalid, Output, Usage};
-use crate::classify::{Classifier, Weights};
+use crate::classify::Classifier;
 use crate::definitions::Definitions;
 use crate::evaluation::marks::{Mark, parse_sign, standing};
 use crate::evaluation::{Figures, Judged, figures};
 use crate::ids::{CategoryId, NoticeId};
 use crate::ingest;
-use crate::notice::{Classification, Evidence, Notice};
+use crate::notice::{Classification, Evidence};
 use crate::organisations::Kinds;
 use crate::store::Derived;
 
@@ -205,36 +204,20 @@ fn fit(
             Ok(())
         })?;
     }
-    let judged: Vec<(Notice, BTreeSet<CategoryId>)> =
-        rows.iter().map(|row| (row.line.notice(true, kinds), row.labels.clone())).collect();
-    let part = |row: &Row| {
-        let digest = Sha256::digest(row.line.id.as_bytes());
-        digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte)) % folds
-    };
-    let scores = |number: usize, weights: &Weights| {
-        let all = classifier.classify_with(&judged[number].0, weights).into_iter();
-        rows[number].judged(all.map(|one| (one.id, one.score)).collect())
-    };
-    let fitted = Weights::fitted(classifier, &judged.iter().collect::<Vec<_>>());
-    let mut crossed: Vec<Judged> = Vec::new();
-    for fold in 0..folds {
-        let others: Vec<_> =
-            judged.iter().zip(&rows).filter(|(_, row)| part(row) != fold).map(|(one, _)| one).collect();
-        let weights = Weights::fitted(classifier, &others);
-        crossed.extend(
-            (0..rows.len()).filter(|number| part(&rows[*number]) == fold).map(|number| scores(number, &weights)),
-        );
-    }
+    let Fit { weights, fitted, crossed } = Fit::of(classifier, kinds, &rows, folds);
     let categories: Vec<CategoryId> = classifier.categories().iter().map(|category| category.id.clone()).collect();
-    let with = |weights: &Weights| (0..rows.len()).map(|number| scores(number, weights)).collect::<Vec<_>>();
-    let systems = [
-        ("as they are", figures(&with(classifier.weights()), &categories)),
-        ("fitted", figures(&with(&fitted), &categories)),
-        ("cross-validated", figures(&crossed, &categories)),
-    ];
+    let given: Vec<Judged> = rows
+        .iter()
+        .map(|row| {
+            let all = classifier.classify(&row.line.notice(true, kinds)).into_iter();
+            row.judged(all.map(|one| (one.id, one.score)).collect())
+        })
+        .collect();
+    let systems = [("as they are", given), ("fitted", fitted), ("cross-validated", crossed)]
+        .map(|(name, judged)| (name, figures(&judged, &categories)));
     if context.is_json() {
         let systems: BTreeMap<&str, &Figures> = systems.iter().map(|(name, figures)| (*name, figures)).collect();
-        context.json(&json!({ "weights": fitted, "figures": systems }))?;
+        context.json(&json!({ "weights": weights, "figures": systems }))?;
         return Ok(());
     }
     for (name, figures) in &systems {
@@ -247,7 +230,7 @@ fn fit(
             number(figures.ece_given)
         )?;
     }
-    write!(context.out, "{}", toml::to_string(&fitted)?)?;
+    write!(context.out, "{}", toml::to_string(&weights)?)?;
     Ok(())
 }
 

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::classify::{Line, each_line};
-use super::{Context, Ended, Invalid, Output};
-use crate::classify::{Baseline, Classifier};
+use super::{Context, Ended, Invalid, Output, Usage};
+use crate::classify::{Baseline, Classifier, Weights};
 use crate::definitions::Definitions;
 use crate::evaluation::marks::{Compared, compare, standing};
 use crate::evaluation::{Counts, Figures, Judged, LABEL, Share, figures};
@@ -24,6 +25,9 @@ use crate::store::Derived;
 /// Each line of a judged set is a line as `classify` reads it, with `labels` and perhaps `note` (how it was found). Simple
 /// systems stand beside: strong CPV codes alone, English keywords, terms of the text's language without anything against them.
 ///
+/// So does what fitting the weights to the set would make of it, and the same cross-validated: each notice labelled with weights
+/// that were fitted without its part of the set. The terms are the same in both, so their fit to the set does not show.
+///
 /// With `--marks` what you marked (`categories mark`) is replayed with the shipped definitions and with yours; where yours are
 /// less precise in a category, the command fails and names the notices.
 ///
@@ -36,6 +40,9 @@ pub(super) struct Arguments {
     /// The notices that were marked, with the shipped definitions and with those of paths.definitions
     #[arg(long, conflicts_with = "files")]
     marks: bool,
+    /// Into so many parts each set falls for the cross-validated figures, by its ids; 0 leaves them out
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=50))]
+    folds: u64,
 }
 
 /// What the marks say of two sets of definitions.
@@ -66,6 +73,43 @@ impl Row {
             note: self.note.clone().unwrap_or_default(),
             scores: scores.into_iter().collect(),
         }
+    }
+}
+
+/// A judged set with weights that were fitted to it.
+pub(super) struct Fit {
+    /// Fitted to all of it.
+    pub weights: Weights,
+    /// Labelled with those.
+    pub fitted: Vec<Judged>,
+    /// Each labelled with weights that were fitted without its part.
+    pub crossed: Vec<Judged>,
+}
+
+impl Fit {
+    /// `folds` parts, by the ids, so that they are the same on every machine.
+    pub fn of(classifier: &Classifier, kinds: &Kinds, rows: &[Row], folds: u64) -> Self {
+        let judged: Vec<(Notice, BTreeSet<CategoryId>)> =
+            rows.iter().map(|row| (row.line.notice(true, kinds), row.labels.clone())).collect();
+        let part = |row: &Row| {
+            let digest = Sha256::digest(row.line.id.as_bytes());
+            digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte)) % folds
+        };
+        let scores = |number: usize, weights: &Weights| {
+            let all = classifier.classify_with(&judged[number].0, weights).into_iter();
+            rows[number].judged(all.map(|one| (one.id, one.score)).collect())
+        };
+        let weights = Weights::fitted(classifier, &judged.iter().collect::<Vec<_>>());
+        let fitted = (0..rows.len()).map(|number| scores(number, &weights)).collect();
+        let mut crossed = Vec::with_capacity(rows.len());
+        for fold in 0..folds {
+            let (inside, others): (Vec<usize>, Vec<usize>) =
+                (0..rows.len()).partition(|number| part(&rows[*number]) == fold);
+            let others: Vec<_> = others.into_iter().map(|number| &judged[number]).collect();
+            let weights = Weights::fitted(classifier, &others);
+            crossed.extend(inside.into_iter().map(|number| scores(number, &weights)));
+        }
+        Self { weights, fitted, crossed }
     }
 }
 
@@ -115,6 +159,12 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     let definitions = Definitions::new(config.paths.definitions);
     let classifier = Classifier::load(&definitions).map_err(Invalid)?;
     let kinds = Kinds::load(&definitions).map_err(Invalid)?;
+    if arguments.folds == 1 {
+        return Err(Usage(
+            "--folds: expected 0, or 2 to 50, found 1: one part alone leaves nothing to fit to".to_owned(),
+        )
+        .into());
+    }
     if arguments.marks {
         return replay_marks(&classifier, &kinds, context);
     }
@@ -122,21 +172,30 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context<'_>) -> anyhow::R
     let mut sets = Vec::new();
     let mut unknown: BTreeSet<CategoryId> = BTreeSet::new();
     for path in &arguments.files {
-        let mut judged: Vec<Vec<Judged>> = vec![Vec::new(); SYSTEMS.len()];
+        let mut rows: Vec<Row> = Vec::new();
         each_line(path, |row: Row| {
             for label in row.labels.iter().filter(|label| !categories.contains(label)) {
                 if unknown.insert(label.clone()) {
                     tracing::warn!("{}: {} is judged {label}, which is no category here", path.display(), row.line.id);
                 }
             }
-            for (judged, (_, system)) in judged.iter_mut().zip(SYSTEMS) {
-                judged.push(row.judged(system.scores(&classifier, &kinds, &row)));
-            }
+            rows.push(row);
             Ok(())
         })?;
-        let measured = SYSTEMS.iter().zip(&judged);
-        let systems = measured.map(|((system, _), judged)| Measured { system, figures: figures(judged, &categories) });
-        sets.push(Set { file: path.display().to_string(), systems: systems.collect() });
+        let measured =
+            |system: &'static str, judged: &[Judged]| Measured { system, figures: figures(judged, &categories) };
+        let mut systems = Vec::new();
+        for (name, system) in SYSTEMS {
+            let judged: Vec<Judged> =
+                rows.iter().map(|row| row.judged(system.scores(&classifier, &kinds, row))).collect();
+            systems.push(measured(name, &judged));
+        }
+        if arguments.folds > 1 {
+            let fit = Fit::of(&classifier, &kinds, &rows, arguments.folds);
+            systems.push(measured("weights fitted", &fit.fitted));
+            systems.push(measured("cross-validated", &fit.crossed));
+        }
+        sets.push(Set { file: path.display().to_string(), systems });
     }
     if context.is_json() {
         context.json(&sets)?;

@@ -439,6 +439,10 @@ fn labels_are_measured_against_judged_notices_beside_simple_systems() {
     assert_eq!(figures("CPV codes alone")["alarms_random"], serde_json::json!({"part": 1, "whole": 1}));
     assert_eq!(figures("plain lexicon")["alarms_hard"], serde_json::json!({"part": 1, "whole": 1}));
     assert_eq!(figures("classify")["languages"]["de"], serde_json::json!([1, counts(1, 0, 0)]));
+    assert_eq!(figures("cross-validated")["notices"], 5, "each in one part");
+    let short = json_of(at, &["evaluate", "judged.jsonl", "--folds", "0"]);
+    assert_eq!(short[0]["systems"].as_array().map(Vec::len), Some(names.len() - 2));
+    run(at, &["evaluate", "judged.jsonl", "--folds", "1"]).fails(2, &["--folds", "found 1"]);
     let text = run(at, &["evaluate", "judged.jsonl"]).code(0).text();
     assert!(text.contains("judged.jsonl: 5 notices, 3 labels"), "{text}");
     assert!(text.contains("English keywords"), "{text}");
