@@ -63,10 +63,10 @@ fn main() {
             keys += start.elapsed();
             drop(linkings);
             let start = Instant::now();
-            linked.link(batch, notices.clone());
+            linked.store(batch, notices.clone(), PreparedNotice::new);
             with += start.elapsed();
             let start = Instant::now();
-            bare.store(batch, notices);
+            bare.store(batch, notices, |notice| PreparedNotice::new(notice).unlinked());
             without += start.elapsed();
         }
         stored += STEP;
@@ -162,7 +162,8 @@ impl Ground {
         Timestamp::from_second(1_760_000_000 + i64::try_from(number).expect("few")).expect("a time")
     }
 
-    fn link(&mut self, first: u64, notices: Vec<Notice>) {
+    /// Stores a batch as an import does, each notice from a document of its own.
+    fn store(&mut self, first: u64, notices: Vec<Notice>, prepare: fn(Notice) -> PreparedNotice) {
         let documents = notices
             .into_par_iter()
             .map(|notice| StoredDocument {
@@ -176,16 +177,11 @@ impl Ground {
                 outcome: DocumentOutcome::Parsed,
                 records: RecordCounts::default(),
                 issues: Vec::new(),
-                notices: vec![PreparedNotice::new(notice)],
+                notices: vec![prepare(notice)],
                 taken_back: Vec::new(),
                 rates: None,
             })
             .collect();
         self.derived.apply(&mut self.kept, Batch { documents, archive_end: Position::START }).expect("stored");
-    }
-
-    fn store(&mut self, first: u64, notices: Vec<Notice>) {
-        let prepared = notices.into_par_iter().map(|notice| (PreparedNotice::new(notice), Self::at(first))).collect();
-        self.derived.replace(prepared).expect("stored");
     }
 }

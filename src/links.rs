@@ -20,7 +20,7 @@ pub use self::verdicts::{Verb, Verdict, VerdictError, parse_verdicts};
 use crate::notice::Notice;
 
 /// Changes whenever claims, facts or judgements do: a store that was linked by another version is linked anew.
-pub const VERSION: &str = "3";
+pub const VERSION: &str = "4";
 
 /// What a notice brings to the linking: the part that is computed on any thread.
 #[derive(Clone, Debug, PartialEq)]

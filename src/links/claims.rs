@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::facts::{Facts, hash};
+use super::judge::TWIN_DAYS;
 use crate::notice::{Notice, Related, Relation, Stage};
 
 /// What a notice says of a key.
@@ -77,8 +78,11 @@ impl Claim {
             }),
             "deadline" => value.rsplit_once('/').and_then(|(_, day)| {
                 let day: jiff::civil::Date = day.parse().ok()?;
-                let days = jiff::civil::date(2000, 1, 1).until(day).ok()?.get_days();
-                u64::try_from(days.rem_euclid(1 << 16)).ok()
+                u64::try_from(day_number(day).rem_euclid(1 << 16)).ok()
+            }),
+            "title" => value.rsplit_once('/').and_then(|(_, window)| {
+                let window: i64 = window.parse().ok()?;
+                u64::try_from(window.rem_euclid(1 << 16)).ok()
             }),
             "own" => {
                 let digits = value.trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -112,6 +116,7 @@ fn place(register: &str) -> u64 {
         "deadline" => 2,
         "own" => 3,
         "uuid" => 4,
+        "title" => 5,
         _ => 0,
     }
 }
@@ -318,6 +323,14 @@ fn funding(notice: &Notice, claim: &mut impl FnMut(String, Role)) {
     }
 }
 
+/// Titles are compared within so many days.
+const TITLE_WINDOW: i64 = 32;
+
+/// Since 2000-01-01.
+fn day_number(day: jiff::civil::Date) -> i64 {
+    jiff::civil::date(2000, 1, 1).until(day).map_or(0, |span| i64::from(span.get_days()))
+}
+
 /// Where a twin would be: the same buyer with the same deadline, or with the same words in the title.
 fn near(facts: &Facts, notice: &Notice, claim: &mut impl FnMut(String, Role)) {
     if matches!(notice.stage, Stage::Project | Stage::Call | Stage::News) {
@@ -330,7 +343,13 @@ fn near(facts: &Facts, notice: &Notice, claim: &mut impl FnMut(String, Role)) {
             claim(format!("deadline:{buyer:016x}/{deadline}"), Role::Near);
         }
         if facts.title.len() > 1 {
-            claim(format!("title:{buyer:016x}/{:016x}", hash(&words)), Role::Near);
+            // Twins were published within days, so they have the first or the last of these in common, and what is published
+            // together lies together.
+            let day = facts.published.map(day_number);
+            for day in day.into_iter().flat_map(|day| [day, day + i64::from(TWIN_DAYS)]) {
+                let (words, window) = (hash(&words), day.div_euclid(TITLE_WINDOW));
+                claim(format!("title:{buyer:016x}/{words:016x}/{window}"), Role::Near);
+            }
         }
     }
 }
@@ -424,10 +443,11 @@ mod tests {
         let near = |a: &str, b: &str| stored(a).wrapping_sub(stored(b)).unsigned_abs() < 1 << 50;
         assert!(near("oj:188692-2016", "oj:188690-2016") && !near("oj:188692-2016", "oj:188692-2019"));
         assert!(near("deadline:00ff/2026-11-20", "deadline:abcd/2026-11-21"));
+        assert!(near("title:00ff/ab/300", "title:0cff/1b/301") && !near("title:00ff/ab/300", "title:00ff/ab/320"));
         let id = "5681ff11-e080-4da6-b108-82db3f9b4b69";
         assert!(near(&format!("uuid:{id}"), &format!("uuid:{id}-2")));
         let keys = (0..200_000).flat_map(|number| {
-            ["oj:{}-2016", "own:xx/{}", "deadline:{}/2026-11-20", "title:{}", "own:xx/N-{}/A", "uuid:{}"]
+            ["oj:{}-2016", "own:xx/{}", "deadline:{}/2026-11-20", "title:{}/7", "own:xx/N-{}/A", "uuid:{}"]
                 .map(|key| key.replace("{}", &number.to_string()))
         });
         let mut seen: Vec<i64> = keys.map(|key| stored(&key)).collect();

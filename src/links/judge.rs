@@ -176,7 +176,7 @@ pub enum Judgement {
 }
 
 /// Published so many days apart, two editions of one notice may still be twins.
-const TWIN_DAYS: i32 = 10;
+pub(super) const TWIN_DAYS: i32 = 10;
 /// Titles that share less say different things.
 const ALIKE: f64 = 0.25;
 /// Below this score two notices are no twins.

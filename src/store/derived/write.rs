@@ -46,6 +46,13 @@ impl PreparedNotice {
         Self { notice, stored, summary, content, whole: whole.finalize().into(), linking }
     }
 
+    /// As a notice without a key that another could have, so that linking can be measured against storing alone.
+    #[must_use]
+    pub fn unlinked(mut self) -> Self {
+        self.linking.claims.clear();
+        self
+    }
+
     /// The notice as it will be stored.
     pub fn notice(&self) -> &Notice {
         &self.notice
