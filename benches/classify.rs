@@ -55,12 +55,12 @@ fn doubled(classifier: &Classifier) -> Classifier {
         };
         let text: Vec<String> = term.text.split(' ').map(turned).filter(|word| word.len() > 3).collect();
         if !text.is_empty() && term.language != "any" {
-            languages.entry(&term.language).or_default().insert(text.join(" ").to_lowercase());
+            languages.entry(&term.language).or_default().insert(tenderwatch::analysis::fold(&text.join(" ")));
         }
     }
     let mut text = "definition = \"Nothing.\"\n[label]\nen = \"Nothing\"\n".to_owned();
     for (language, terms) in &languages {
-        let terms: Vec<String> = terms.iter().map(|term| format!("{term:?}")).collect();
+        let terms: Vec<String> = terms.iter().map(|term| format!("\"{term}\"")).collect();
         let _ = write!(text, "[terms.{language}]\nstrong = [{}]\n", terms.join(", "));
     }
     std::fs::write(categories.join("turned.toml"), text).expect("written");

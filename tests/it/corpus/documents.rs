@@ -44,12 +44,6 @@ pub fn document(name: &str, body: impl Into<Bytes>) -> RawDocument {
     document_of("import", name, body)
 }
 
-/// The same document, filed under a source.
-pub fn of_source(source: &str, document: RawDocument) -> RawDocument {
-    let origin = Origin { source: SourceId::from(source), ..document.origin };
-    RawDocument { origin, ..document }
-}
-
 /// A document of a source.
 pub fn document_of(source: &str, name: &str, body: impl Into<Bytes>) -> RawDocument {
     let origin = Origin {

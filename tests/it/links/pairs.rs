@@ -7,12 +7,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rayon::prelude::*;
-use tenderwatch::ids::NoticeId;
+use tenderwatch::ids::{NoticeId, SourceId};
 use tenderwatch::links::{Kind, RULES};
 use tenderwatch::notice::Notice;
 
 use super::{Ground, stored};
-use crate::corpus::documents::{documents, files, of_source, readers};
+use crate::corpus::documents::{documents, files, readers};
 
 /// Of what a rule links, so much has to be right.
 const PRECISION_EXACT: f64 = 0.98;
@@ -79,7 +79,9 @@ fn notices(corpus: &Path, list: &str, wanted: &BTreeSet<&NoticeId>) -> BTreeMap<
                 .documents
                 .into_par_iter()
                 .flat_map_iter(|found| {
-                    let parsed = readers.parse(&of_source(source, found.document), None);
+                    let mut document = found.document;
+                    document.origin.source = SourceId::from(source);
+                    let parsed = readers.parse(&document, None);
                     parsed.map(|(_, parsed)| parsed.notices).unwrap_or_default()
                 })
                 .filter(|notice| wanted.contains(&notice.id))
